@@ -1,0 +1,1 @@
+"""MaMMUT and other models, behind one encoder interface."""
