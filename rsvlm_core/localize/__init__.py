@@ -1,0 +1,1 @@
+"""From patch features and texts to a score raster, a mask and polygons."""
