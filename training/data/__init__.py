@@ -1,0 +1,1 @@
+"""Training data: shard reading, and captions from whatever a sample says of itself."""
