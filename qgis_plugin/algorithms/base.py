@@ -1,0 +1,290 @@
+"""What the algorithms share: prepared on the main thread, run in a child process, loaded on the main thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from qgis.core import (
+    QgsFeature,
+    QgsFeatureSink,
+    QgsField,
+    QgsFields,
+    QgsMapLayer,
+    QgsMessageLog,
+    QgsProcessing,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsProcessingUtils,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtGui import QIcon
+
+from .. import settings, sources, worker_client
+from ..protocol import BackendError, Remaining, Request
+from ..translate import tr
+
+ICONS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "icons")
+HELP = "https://github.com/rsvlm/rsvlm/blob/main/docs/plugin.md"
+ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+LOG_TAB = "Search imagery by text"
+# taken from the child's layer as they are; `fid` and geometry make themselves
+HIDDEN_FIELDS = ("fid", "ogc_fid")
+
+
+class Styler(QgsProcessingLayerPostProcessorInterface):
+    """Styles a layer when Processing loads it, on the main thread."""
+
+    def __init__(self, style: Callable[[QgsMapLayer], None]) -> None:
+        super().__init__()
+        self._style = style
+
+    def postProcessLayer(
+        self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        """Called by Processing."""
+        self._style(layer)
+
+
+class RsvlmAlgorithm(QgsProcessingAlgorithm):
+    """An algorithm whose work is one request.
+
+    `request` reads layers and parameters on the main thread; `outputs` turns the result into Processing's outputs in
+    the thread of the run, without touching project, layers or widgets.
+    """
+
+    ID = ""
+    ICON = "search.svg"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._request: Request | None = None
+        self._stylers: list[Styler] = []  # Processing does not keep them
+
+    # what QGIS asks
+    def name(self) -> str:
+        """Stable id."""
+        return self.ID
+
+    def createInstance(self) -> RsvlmAlgorithm:
+        """A fresh copy for one run."""
+        return type(self)()
+
+    def icon(self) -> QIcon:
+        """From the plugin's own files."""
+        return QIcon(os.path.join(ICONS, self.ICON))
+
+    def helpUrl(self) -> str:
+        """The plugin's page."""
+        return HELP
+
+    def group(self) -> str:
+        """All lie at the top of the provider."""
+        return ""
+
+    def groupId(self) -> str:
+        """All lie at the top of the provider."""
+        return ""
+
+    def tags(self) -> list[str]:
+        """Words by which the toolbox finds every one of them."""
+        return tr("clip,text,search,imagery,aerial,satellite,ai,deep learning").split(",")
+
+    # shared parameters
+    def add_input(self, optional: bool = False) -> None:
+        """`INPUT`: a raster layer."""
+        self.addParameter(QgsProcessingParameterRasterLayer("INPUT", tr("Raster layer"), optional=optional))
+
+    def add_index(self) -> None:
+        """`INDEX`: a folder made by Build search index, instead of a raster."""
+        folder = QgsProcessingParameterFile.Behavior.Folder
+        self.addParameter(QgsProcessingParameterFile(
+            "INDEX", tr("Search index (instead of a raster)"), folder, optional=True))
+
+    def add_extent(self) -> None:
+        """`EXTENT`: where; all of the raster by default."""
+        self.addParameter(QgsProcessingParameterExtent("EXTENT", tr("Only in this extent"), optional=True))
+
+    def add_model(self) -> None:
+        """`MODEL`: advanced; the bundled one by default."""
+        self.add_advanced(QgsProcessingParameterString(
+            "MODEL", tr("Model (empty: the one in the options, else the bundled one)"), optional=True))
+
+    def add_gsds(self) -> None:
+        """`GSDS`: advanced; chosen from the raster by default."""
+        self.add_advanced(QgsProcessingParameterString(
+            "GSDS", tr("Pixel sizes to look at, in metres (empty: automatic)"), optional=True))
+
+    def add_bands(self) -> None:
+        """`BANDS`: advanced; the raster's own colours by default."""
+        self.add_advanced(QgsProcessingParameterString(
+            "BANDS", tr("Bands for red, green, blue (empty: automatic)"), optional=True))
+
+    def add_advanced(self, parameter: QgsProcessingParameterDefinition) -> None:
+        """A parameter that hides under Advanced."""
+        parameter.setFlags(parameter.flags() | ADVANCED)
+        self.addParameter(parameter)
+
+    # reading parameters, on the main thread
+    def sources(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> list[str]:
+        """The raster or the index to work on."""
+        index = self.text(parameters, "INDEX", context) if self.parameterDefinition("INDEX") else ""
+        if index:
+            return [index]
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
+        if layer is None:
+            raise BackendError(
+                tr("Neither a raster nor a search index is given, or the raster cannot be opened."),
+                tr("Choose a raster layer or the folder of an index."), "usage")
+        return [sources.raster_source(layer)]
+
+    def extent(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> list[float] | None:
+        """`EXTENT` in the raster's CRS, cut to the raster; None for all of it."""
+        if parameters.get("EXTENT") in (None, ""):
+            return None
+        box = self.parameterAsExtent(parameters, "EXTENT", context)
+        crs = self.parameterAsExtentCrs(parameters, "EXTENT", context)
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
+        if layer is None:  # an index: its backend knows where it lies, and extents are in its CRS
+            return [box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()]
+        return sources.extent_of(layer, box, crs if crs.isValid() else layer.crs())
+
+    def text(self, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext) -> str:
+        """A string parameter without spaces around it; empty where not given."""
+        return str(self.parameterAsString(parameters, name, context) or "").strip()
+
+    def common(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> dict[str, Any]:
+        """Model and device."""
+        return {
+            "model": self.text(parameters, "MODEL", context) or settings.model() or None,
+            "device": settings.device() if settings.device() != "auto" else None,
+        }
+
+    # the run
+    def request(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> Request:
+        """What to ask of the backend; main thread."""
+        raise QgsProcessingException(self.ID)
+
+    def outputs(
+        self, result: Mapping[str, Any], parameters: Mapping[str, Any], context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Any]:
+        """Processing's outputs; the thread of the run."""
+        raise QgsProcessingException(self.ID)
+
+    def prepareAlgorithm(
+        self, parameters: Mapping[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Main thread: read what belongs to it."""
+        try:
+            self._request = self.request(parameters, context)
+        except BackendError as error:
+            raise QgsProcessingException(str(error)) from error
+        return True
+
+    def processAlgorithm(
+        self, parameters: Mapping[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """Any thread: run the child, report, and hand over its files."""
+        if self._request is None:
+            raise QgsProcessingException(self.ID)
+        try:
+            result = worker_client.run(
+                self._request, Reporter(feedback).progress, Reporter(feedback).log, feedback.isCanceled)
+        except BackendError as error:
+            if error.details:
+                QgsMessageLog.logMessage(error.details, LOG_TAB)
+                feedback.pushDebugInfo(error.details)
+            if error.code == "stopped":
+                feedback.pushInfo(str(error))
+                return {}
+            raise QgsProcessingException(str(error)) from error
+        failed = result.get("failed")
+        if failed:
+            feedback.reportError(tr("{} tiles could not be read; they are listed in the log.").format(
+                len(failed) if isinstance(failed, list) else failed), False)
+        return self.outputs(result, parameters, context, feedback)
+
+    # handing results over
+    def scratch(self, name: str) -> str:
+        """A file name in Processing's temporary folder."""
+        return QgsProcessingUtils.generateTempFilename(name)
+
+    def fill_sink(
+        self, path: str, parameters: Mapping[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback,
+        style: Callable[[QgsVectorLayer], None], title: str,
+    ) -> tuple[str, int]:
+        """Copy the child's layer into the sink `OUTPUT`; returns the sink's id and the number of features."""
+        layer = QgsVectorLayer(path, "result", "ogr")
+        if not layer.isValid():
+            raise QgsProcessingException(tr("The result {} cannot be opened.").format(path))
+        kept = [index for index, field in enumerate(layer.fields()) if field.name().lower() not in HIDDEN_FIELDS]
+        fields = QgsFields()
+        for index in kept:
+            fields.append(QgsField(layer.fields()[index]))
+        sink, identifier = self.parameterAsSink(
+            parameters, "OUTPUT", context, fields, layer.wkbType(), layer.crs())
+        if sink is None:
+            raise QgsProcessingException(self.invalidSinkError(parameters, "OUTPUT"))
+        count = 0
+        for found in layer.getFeatures():
+            feature = QgsFeature(fields)
+            feature.setGeometry(found.geometry())
+            feature.setAttributes([found.attribute(index) for index in kept])
+            if not sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert):
+                raise QgsProcessingException(self.writeFeatureError(sink, parameters, "OUTPUT"))
+            count += 1
+        del sink  # closes the file
+        self.style_on_load(identifier, style, title, context)
+        return identifier, count
+
+    def style_on_load(
+        self, identifier: str, style: Callable[[Any], None], title: str, context: QgsProcessingContext
+    ) -> None:
+        """Name and style the layer if the run loads it."""
+        if context.willLoadLayerOnCompletion(identifier):
+            details = context.layerToLoadOnCompletionDetails(identifier)
+            styler = Styler(style)
+            self._stylers.append(styler)
+            details.setPostProcessor(styler)
+            if title and not details.forceName:
+                details.name = title
+                details.forceName = True
+
+
+class Reporter:
+    """Passes a run's progress and words on to Processing."""
+
+    def __init__(self, feedback: QgsProcessingFeedback) -> None:
+        self._feedback, self._remaining, self._unit = feedback, Remaining(), ""
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        """Move the bar."""
+        if unit != self._unit:
+            self._unit = unit
+            self._feedback.setProgressText(tr("{} {}").format(total, unit) if total else unit)
+        if total > 0:
+            self._feedback.setProgress(100.0 * done / total)
+
+    def log(self, level: str, text: str) -> None:
+        """Show a line."""
+        if level == "error":
+            self._feedback.reportError(text, False)
+        elif level == "warning" and hasattr(self._feedback, "pushWarning"):  # added in 3.16.2
+            self._feedback.pushWarning(text)
+        elif level == "debug":
+            self._feedback.pushDebugInfo(text)
+        else:
+            self._feedback.pushInfo(text)
+
+
+POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon

@@ -1,0 +1,66 @@
+"""Score heatmap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterString,
+)
+
+from .. import jobs, layers
+from ..protocol import Request
+from ..translate import tr
+from .base import RsvlmAlgorithm
+
+
+class Heatmap(RsvlmAlgorithm):
+    """How much each place looks like a text."""
+
+    ID, ICON = "heatmap", "heatmap.svg"
+
+    def displayName(self) -> str:
+        """In the toolbox."""
+        return tr("Score heatmap")
+
+    def shortHelpString(self) -> str:
+        """Beside the dialog."""
+        return tr(
+            "Writes a raster of scores: how much each place looks like a text. Places without data stay empty.\n\n"
+            "Scores rank places for one text; they are not comparable between texts."
+        )
+
+    def initAlgorithm(self, config: Any = None) -> None:
+        """Parameters and outputs."""
+        self.add_input(optional=True)
+        self.add_index()
+        self.addParameter(QgsProcessingParameterString("TEXT", tr("What to look for")))
+        self.add_extent()
+        self.add_gsds()
+        self.add_bands()
+        self.add_model()
+        self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", tr("Heatmap")))
+
+    def request(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> Request:
+        """Score."""
+        self._out = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        self._text = self.text(parameters, "TEXT", context)
+        return jobs.heatmap(
+            self.sources(parameters, context)[0], self._text, self._out,
+            extent=self.extent(parameters, context),
+            gsds=jobs.split_sizes(self.text(parameters, "GSDS", context)),
+            bands=jobs.split_bands(self.text(parameters, "BANDS", context)),
+            **self.common(parameters, context),
+        )
+
+    def outputs(
+        self, result: Mapping[str, Any], parameters: Mapping[str, Any], context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Any]:
+        """The raster."""
+        self.style_on_load(self._out, layers.style_heatmap, tr("Heatmap: {}").format(self._text), context)
+        return {"OUTPUT": self._out}

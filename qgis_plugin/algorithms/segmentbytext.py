@@ -1,0 +1,105 @@
+"""Segment by text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterString,
+)
+
+from .. import jobs, layers
+from ..protocol import BackendError, Request
+from ..translate import tr
+from .base import POLYGONS, RsvlmAlgorithm
+
+REFINEMENTS = ["none", "edges", "sam"]
+
+
+class SegmentByText(RsvlmAlgorithm):
+    """Words in, outlines out."""
+
+    ID, ICON = "segmentbytext", "segment.svg"
+
+    def displayName(self) -> str:
+        """In the toolbox."""
+        return tr("Segment by text")
+
+    def shortHelpString(self) -> str:
+        """Beside the dialog."""
+        return tr(
+            "Outlines what a text names and returns polygons with score, confidence and area.\n\n"
+            "Several classes are separated by semicolons; each pixel then takes the class that fits best, or none.\n\n"
+            "Threshold: auto chooses it from the scores; a number sets it. Refinement: none, edges (snaps outlines to "
+            "edges in the image) or sam (segment-geospatial, when it is installed).\n\n"
+            "Everything is computed on this computer; no imagery leaves it."
+        )
+
+    def initAlgorithm(self, config: Any = None) -> None:
+        """Parameters and outputs."""
+        self.add_input()
+        self.addParameter(QgsProcessingParameterString("TEXT", tr("What to outline (several classes: separated by ;)")))
+        self.add_extent()
+        self.addParameter(QgsProcessingParameterString("THRESHOLD", tr("Threshold (a number, or auto)"), "auto"))
+        self.addParameter(QgsProcessingParameterEnum(
+            "REFINE", tr("Refinement of outlines"), REFINEMENTS, False, "none", False, True))
+        self.addParameter(QgsProcessingParameterNumber(
+            "MIN_AREA", tr("Smallest area (m²)"), QgsProcessingParameterNumber.Type.Double, None, True, 0.0))
+        self.add_bands()
+        self.add_model()
+        self.addParameter(QgsProcessingParameterFeatureSink("OUTPUT", tr("Outlines"), POLYGONS))
+        self.addParameter(QgsProcessingParameterRasterDestination(
+            "MASK_RASTER", tr("Mask raster"), optional=True, createByDefault=False))
+        self.addParameter(QgsProcessingParameterRasterDestination(
+            "SCORES", tr("Score raster"), optional=True, createByDefault=False))
+        self.addOutput(QgsProcessingOutputNumber("COUNT", tr("Number of outlines")))
+
+    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
+        """Refuse a threshold that is no number before anything starts."""
+        try:
+            jobs.threshold(self.text(parameters, "THRESHOLD", context))
+        except BackendError as error:
+            return False, str(error)
+        return super().checkParameterValues(parameters, context)
+
+    def request(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> Request:
+        """Segment."""
+        self._texts = jobs.split_texts(self.text(parameters, "TEXT", context))
+        self._path = self.scratch("masks.gpkg")
+        self._rasters = {
+            name: self.parameterAsOutputLayer(parameters, name, context)
+            for name in ("MASK_RASTER", "SCORES") if parameters.get(name) not in (None, "")
+        }
+        smallest = parameters.get("MIN_AREA")
+        return jobs.segment(
+            self.sources(parameters, context), self._texts, self._path,
+            threshold=jobs.threshold(self.text(parameters, "THRESHOLD", context)),
+            refine=self.parameterAsEnumString(parameters, "REFINE", context) or "none",
+            extent=self.extent(parameters, context),
+            min_area_m2=None if smallest in (None, "") else self.parameterAsDouble(parameters, "MIN_AREA", context),
+            mask_raster=self._rasters.get("MASK_RASTER"), scores=self._rasters.get("SCORES"),
+            bands=jobs.split_bands(self.text(parameters, "BANDS", context)),
+            **self.common(parameters, context),
+        )
+
+    def outputs(
+        self, result: Mapping[str, Any], parameters: Mapping[str, Any], context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Any]:
+        """Polygons, rasters on request, their number."""
+        texts = self._texts
+        identifier, count = self.fill_sink(
+            self._path, parameters, context, feedback,
+            lambda layer: layers.style_masks(layer, texts), tr("Outlines: {}").format("; ".join(texts)))
+        if "SCORES" in self._rasters:
+            self.style_on_load(self._rasters["SCORES"], layers.style_heatmap, "", context)
+        feedback.pushInfo(tr("{} outlines").format(count))
+        return {"OUTPUT": identifier, "COUNT": count, **self._rasters}

@@ -1,0 +1,129 @@
+"""What can be asked of the backend, as requests. Panel and Processing algorithms both ask through here.
+
+Parameters carry the names of the command line's options. Extents are `[xmin, ymin, xmax, ymax]` in the CRS of the
+first raster; paths are absolute.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from .protocol import BackendError, Request
+
+
+def split_texts(text: str) -> list[str]:
+    """Prompts as people type several of them in one box: separated by `;` or line breaks, doubles removed."""
+    found = [part.strip() for part in re.split(r"[;\n]", text or "")]
+    return list(dict.fromkeys(part for part in found if part))
+
+
+def split_classes(text: str) -> list[str]:
+    """Class names, which people also separate by commas."""
+    return split_texts((text or "").replace(",", ";"))
+
+
+def split_sizes(text: str) -> list[float] | None:
+    """Metres per pixel such as `0.3, 0.6`; None where the box is empty, so that the backend chooses.
+
+    Raises:
+        BackendError: Something in it is not a positive number.
+    """
+    parts = [part for part in re.split(r"[;,\s]+", text or "") if part]
+    try:
+        sizes = [float(part) for part in parts]
+    except ValueError:
+        sizes = [0.0]
+    if any(not 0 < size < 1e5 for size in sizes):
+        raise BackendError(
+            f"“{text}” is not a list of pixel sizes.",
+            "Give metres per pixel separated by commas, such as 0.3, 0.6.",
+            "usage",
+        )
+    return sizes or None
+
+
+def split_bands(text: str) -> list[int] | None:
+    """Three band numbers such as `4,3,2`; None where the box is empty.
+
+    Raises:
+        BackendError: It is neither empty nor three positive whole numbers.
+    """
+    parts = [part for part in re.split(r"[;,\s]+", text or "") if part]
+    if not parts:
+        return None
+    if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise BackendError(
+            f"“{text}” does not name three bands.",
+            "Give red, green and blue as band numbers, such as 4,3,2.",
+            "usage",
+        )
+    return [int(part) for part in parts]
+
+
+def threshold(text: str) -> Any:
+    """The threshold as the backend takes it: `"auto"` or a float.
+
+    Raises:
+        BackendError: It is neither.
+    """
+    word = (text or "auto").strip().lower()
+    if word == "auto":
+        return "auto"
+    try:
+        return float(word)
+    except ValueError:
+        raise BackendError(f"“{text}” is not a threshold.", "Give a number, or auto.", "usage") from None
+
+
+def _texts(texts: Sequence[str]) -> list[str]:
+    if not texts:
+        raise BackendError("There is no text to look for.", "Type what you are looking for.", "usage")
+    return list(texts)
+
+
+def _request(op: str, **params: Any) -> Request:
+    return Request(op, {name: value for name, value in params.items() if value is not None and value != ""})
+
+
+def check() -> Request:
+    """A report on the environment."""
+    return Request("check")
+
+
+def build_index(sources: Sequence[str], out: str, **options: Any) -> Request:
+    """An index folder; options `gsds bands extent fresh model device`."""
+    return _request("build_index", sources=list(sources), out=out, **options)
+
+
+def search(sources: Sequence[str], texts: Sequence[str], out: str, top: int = 50, **options: Any) -> Request:
+    """Ranked tiles as polygons in `out`; options `like unlike min_score extent within gsds bands model device`."""
+    return _request("search", sources=list(sources), texts=_texts(texts), out=out, top=top, **options)
+
+
+def heatmap(source: str, text: str, out: str, **options: Any) -> Request:
+    """A float score raster in `out`; options `extent gsds bands model device`."""
+    return _request("heatmap", source=source, text=_texts(split_texts(text))[0], out=out, **options)
+
+
+def segment(sources: Sequence[str], texts: Sequence[str], out: str, **options: Any) -> Request:
+    """Outlines in `out`; options `threshold refine extent min_area_m2 mask_raster scores bands model device`."""
+    return _request("segment", sources=list(sources), texts=_texts(texts), out=out, **options)
+
+
+def classify(source: str, classes: Sequence[str], out: str, **options: Any) -> Request:
+    """The best class of each tile as polygons in `out`; options `extent gsds bands model device`."""
+    if len(classes) < 2:
+        raise BackendError("One class gives nothing to choose from.", "Name at least two classes.", "usage")
+    return _request("classify", source=source, classes=list(classes), out=out, **options)
+
+
+def caption(source: str, **options: Any) -> Request:
+    """A sentence on what an extent shows; options `extent model device`."""
+    return _request("caption", source=source, **options)
+
+
+def ask(source: str, question: str, **options: Any) -> Request:
+    """An answer to a question about an extent; options `extent model device`."""
+    return _request("ask", source=source, question=_texts([question.strip()] if question.strip() else [])[0], **options)
