@@ -1,0 +1,170 @@
+"""The commands of `python -m training.evaluate`: arguments in, one JSON document out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rsvlm_core.errors import RsvlmError, UsageError
+from rsvlm_core.model.encoder import Encoder, ModelInfo
+from rsvlm_core.progress import TerminalProgress
+from training.evaluate import captioning, classification, retrieval
+from training.evaluate.images import batches
+from training.evaluate.table import show, write_json
+
+Load = Callable[[str | None, str], Encoder]
+Document = dict[str, Any]
+
+
+def _load(name: str | None, device: str) -> Encoder:
+    from rsvlm_core.model.registry import load_encoder
+
+    return load_encoder(name, device)
+
+
+def main(argv: Sequence[str] | None = None, load: Load = _load) -> int:
+    """Run one command; returns the exit status. `load` makes the encoder of a `--model`."""
+    args = parser().parse_args(argv)
+    started = time.monotonic()
+    try:
+        document = args.run(args, load)
+        document["seconds"] = round(time.monotonic() - started, 2)
+        show(document)
+        if args.json is not None:
+            write_json(document, args.json)
+        return 0
+    except RsvlmError as e:
+        print(f"error: {e}", file=sys.stderr)
+        return e.exit_status
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 3
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(prog="python -m training.evaluate", description="Measure a model on images of yours.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for name, build in _BUILDERS.items():
+        build(commands, name)
+    return top
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace, Load], Document], help_: str, example: str,
+) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, help=help_, description=help_, epilog=f"example:\n  python -m training.evaluate {name} {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.set_defaults(run=run)
+    made.add_argument("--images", nargs="+", required=True, metavar="DIR|TAR", help="folders, tar files or shards")
+    made.add_argument("--model", default=None, metavar="M", help="default: the bundled model")
+    made.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    made.add_argument("--batch", type=int, default=32, help="images at a time")
+    made.add_argument("--json", type=Path, default=None, metavar="OUT", help="write the result here; - is stdout")
+    return made
+
+
+def _about(info: ModelInfo) -> Document:
+    told = asdict(info)
+    return {k: told[k] for k in ("id", "sha256", "parameters", "image_size", "trained_on")}
+
+
+def _captioned(args: argparse.Namespace, repeat: int = 5) -> retrieval.CaptionedSet:
+    if args.captions:
+        return retrieval.from_csv(args.images, args.captions)
+    return retrieval.from_shards(args.images, repeat)
+
+
+def _retrieval(args: argparse.Namespace, load: Load) -> Document:
+    data = _captioned(args, args.repeat)
+    first = load(args.model, args.device)
+    found = retrieval.outcome(first, data, batch=args.batch, progress=TerminalProgress("encode"))
+    document = {"model": _about(first.info), **retrieval.report(found, data, args.resamples)}
+    if args.against:
+        other = load(args.against, args.device)
+        theirs = retrieval.outcome(other, data, batch=args.batch, progress=TerminalProgress("encode"))
+        document["against"] = {"model": _about(other.info), **theirs.recalls()}
+        document["difference"] = {
+            "mean_recall": found.recalls()["mean_recall"] - theirs.recalls()["mean_recall"],
+            "mean_recall_95": list(found.interval(theirs, args.resamples)),
+        }
+    return document
+
+
+def _add_retrieval(commands: Any, name: str) -> None:
+    made = _command(
+        commands, name, _retrieval, "Image-text retrieval, protocol A: R@1, R@5, R@10 both ways, mean; percent.",
+        "--images test_images --captions test.csv --json retrieval.json",
+    )
+    made.add_argument("--captions", type=Path, metavar="CSV", help="filename,caption: one row a caption; without "
+                      "it, the captions in the shards' KEY.json")
+    made.add_argument("--repeat", type=int, default=5, metavar="N", help="shards only: repeat an image's sentences "
+                      "to N (default 5, as the protocol counts them; 0: as they are)")
+    made.add_argument("--against", metavar="M2", help="a second model: adds the difference with a paired interval")
+    made.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples over images")
+
+
+def _classify(args: argparse.Namespace, load: Load) -> Document:
+    data = classification.read_labelled(args.images)
+    names = {}
+    for given in args.name or ():
+        label, sign, words = given.partition("=")
+        if not sign or not words.strip():
+            raise UsageError(f"--name {given!r} is not CLASS=WORDS.", "For instance: --name aGrass=grass")
+        names[label] = words.strip()
+    classification.prompts(data.classes, args.template, names)  # wrong arguments are said before the model loads
+    encoder = load(args.model, args.device)
+    found = classification.classify(
+        encoder, data, args.template, names, batch=args.batch, progress=TerminalProgress("encode"))
+    return {"model": _about(encoder.info), **found}
+
+
+def _add_classify(commands: Any, name: str) -> None:
+    made = _command(
+        commands, name, _classify, "Zero-shot scene classification: top-1 and recall of each class, in percent.",
+        "--images scenes --json classify.json   # scenes/parking lot/1.jpg, ...",
+    )
+    made.add_argument("--template", default=classification.TEMPLATE, help="one {} for the class name")
+    made.add_argument("--name", action="append", metavar="CLASS=WORDS", help="words for a class instead of its folder")
+
+
+def _caption(args: argparse.Namespace, load: Load) -> Document:
+    data = _captioned(args)
+    encoder = load(args.model, args.device)
+    if not encoder.info.can_caption:
+        raise UsageError(f"The model {encoder.info.id} cannot caption.", "Choose another with --model.")
+    progress, candidates = TerminalProgress("caption"), []
+    for images in batches(data.items, encoder.info.image_size, args.batch):
+        candidates += encoder.caption(images, args.prompt)
+        progress(len(candidates), len(data.items), "images")
+    references: list[list[str]] = [[] for _ in data.items]
+    for text, owner in zip(data.captions, data.owner, strict=True):
+        references[owner].append(text)
+    document = {"model": _about(encoder.info), **captioning.report(candidates, references)}
+    if args.keep:
+        document["captions"] = {i.image.name: c for i, c in zip(data.items, candidates, strict=True)}
+    return document
+
+
+def _add_caption(commands: Any, name: str) -> None:
+    made = _command(
+        commands, name, _caption, "Captions against references: BLEU-4 (0..1), CIDEr-D (0..10), best constant caption.",
+        "--images rsicd/val-000.tar --json caption.json",
+    )
+    made.add_argument("--captions", type=Path, metavar="CSV", help="filename,caption: the references; default KEY.json")
+    made.add_argument("--prompt", default="", help="how captions are to begin")
+    made.add_argument("--keep", action="store_true", help="write the captions themselves into the JSON")
+
+
+_BUILDERS: dict[str, Callable[[Any, str], None]] = {
+    "retrieval": _add_retrieval,
+    "classify": _add_classify,
+    "caption": _add_caption,
+}
