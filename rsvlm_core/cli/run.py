@@ -1,0 +1,108 @@
+"""Runs a parsed command: its streams, its errors, its exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import traceback
+import warnings
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from rsvlm_core.cli.parser import Command
+from rsvlm_core.cli.stop import StopOnInterrupt
+from rsvlm_core.errors import RsvlmError, Stopped
+
+
+def run(command: Command, args: Namespace) -> int:
+    """Do a command and print its result.
+
+    Returns:
+        The exit status.
+    """
+    if hasattr(command, "run"):  # a command that is no job and prints for itself
+        return _guarded(args, lambda stop: cast(int, command.run(args)))
+    return _guarded(args, lambda stop: _job(cast(Any, command), args, stop))
+
+
+def _job(command: Any, args: Namespace, stop: StopOnInterrupt) -> int:  # noqa: ANN401 - a module
+    from rsvlm_core import jobs
+    from rsvlm_core.progress import TerminalProgress
+
+    progress = TerminalProgress(command.NAME)
+    try:
+        with quiet_stdout():
+            context = jobs.Context(progress=progress, should_stop=stop)
+            summary = jobs.job(command.OP)(jobs.Params(command.params(args)), context)
+    finally:
+        progress.close()
+    print(document(summary) if args.json else command.show(summary))
+    status = getattr(command, "status", None)
+    return cast(int, status(summary)) if status else 0
+
+
+def _guarded(args: Namespace, work: Callable[[StopOnInterrupt], int]) -> int:
+    """Turn exceptions into one line on stderr, with --json also one document on stdout, and a status."""
+    logging.basicConfig(level=logging.INFO if args.verbose else logging.ERROR, format="%(levelname)s %(message)s")
+    if not args.verbose:
+        warnings.simplefilter("ignore")
+    debug = os.environ.get("RSVLM_DEBUG", "") not in ("", "0")
+    with StopOnInterrupt() as stop:
+        try:
+            status = work(stop)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:  # the reader of our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 0
+        except (RsvlmError, KeyboardInterrupt) as error:
+            told = error if isinstance(error, RsvlmError) else Stopped("Stopped.", "Finished work is kept.")
+            trace = traceback.format_exc() if debug else ""
+        except Exception as error:
+            trace = traceback.format_exc() if debug else ""
+            if stop():  # what an interrupted library raised is not worth telling
+                told = Stopped("Stopped.", "Finished work is kept.")
+            else:
+                told = _Fault(f"{type(error).__name__}: {error}".splitlines()[0], "RSVLM_DEBUG=1 shows where.")
+    if trace:
+        print(trace, file=sys.stderr, end="")
+    print(f"rsvlm {args.command}: {told}", file=sys.stderr)
+    if args.json:
+        print(document({"error": {"code": told.code, "message": told.message, "remedy": told.remedy}}))
+    return told.exit_status
+
+
+class _Fault(RsvlmError):
+    """An exception that no one foresaw."""
+
+    code = "internal"
+    exit_status = 1
+
+
+def document(summary: object) -> str:
+    """A JSON document."""
+    return json.dumps(summary, indent=2, ensure_ascii=False)
+
+
+@contextlib.contextmanager
+def quiet_stdout() -> Iterator[None]:
+    """Sends to stderr whatever libraries print on stdout, from Python and from C; results are printed after it."""
+    try:
+        real = sys.stdout.fileno() == 1
+    except (OSError, ValueError, AttributeError):  # stdout is no file, as in tests and notebooks
+        real = False
+    with contextlib.redirect_stdout(sys.stderr):
+        if not real:
+            yield
+            return
+        kept = os.dup(1)
+        os.dup2(2, 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)

@@ -1,0 +1,55 @@
+"""`rsvlm segment`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from rsvlm_core.cli import options
+from rsvlm_core.cli.search import written
+
+NAME = "segment"
+OP = "segment"
+HELP = "Outline what a text names. With several texts each place takes the best of them, or none."
+EXAMPLE = 'rsvlm segment ortho.tif --text building --text road --out masks.gpkg --mask-raster mask.tif'
+
+
+def add(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("rasters", nargs="+", metavar="RASTER", help="GeoTIFF, JPEG2000, VRT, URL: what GDAL reads")
+    options.add_texts(parser)
+    parser.add_argument(
+        "--threshold", type=options.threshold, metavar="auto|F", help="lowest confidence that counts (default: auto)"
+    )
+    parser.add_argument(
+        "--refine", choices=("none", "edges", "sam"), help="fit outlines to edges in the image (default: none)"
+    )
+    parser.add_argument(
+        "--method", choices=("auto", "smooth", "attention", "dense", "tiles"), help="where scores come from"
+    )
+    parser.add_argument("--min-area", type=float, metavar="M2", help="leave out smaller outlines, square metres")
+    options.add_imagery(parser, gsds=False)
+    parser.add_argument("--gsd", type=float, metavar="G", help="ground size to look at, metres per pixel")
+    options.add_model(parser)
+    parser.add_argument("--out", required=True, metavar="FILE", help="the outlines: .gpkg, .geojson or .parquet")
+    parser.add_argument("--mask-raster", metavar="TIF", help="also write labels: 0 nothing, 1 the first text, …")
+    parser.add_argument("--scores", metavar="TIF", help="also write the scores, one band a text")
+    parser.add_argument("--overview", metavar="PNG", help="draw the outlines on the imagery")
+    options.add_common(parser)
+
+
+def params(args: Namespace) -> dict[str, Any]:
+    """The job's parameters."""
+    return {
+        "sources": args.rasters, "texts": args.text, "threshold": args.threshold, "refine": args.refine,
+        "method": args.method, "min_area_m2": args.min_area, "extent": args.extent, "bands": args.bands,
+        "gsd": args.gsd, "model": args.model, "device": args.device, "out": args.out,
+        "mask_raster": args.mask_raster, "scores": args.scores, "overview": args.overview,
+    }
+
+
+def show(summary: dict[str, Any]) -> str:
+    """The result in words."""
+    thresholds = ", ".join(f"{text} ≥ {value:.3f}" for text, value in summary["threshold"].items())
+    line = f"{summary['count']} outlines ({thresholds}) in {summary['seconds']:.1f} s"
+    return "\n".join([line, *written(summary)])

@@ -1,0 +1,42 @@
+"""One class for every tile."""
+
+from __future__ import annotations
+
+from rsvlm_core.errors import UsageError
+from rsvlm_core.jobs.context import Context
+from rsvlm_core.jobs.outputs import required, vector_output
+from rsvlm_core.jobs.params import Params
+
+
+def classify(params: Params, context: Context) -> dict[str, object]:
+    """Write the tiles of a raster, each with the class that fits it best.
+
+    Parameters: `source` (raster or `.rsindex`), `classes` (two or more), `out` (.gpkg, .geojson, .parquet), and
+    optionally `extent`, `gsds`, `bands`, `model`, `device`.
+
+    Returns:
+        `counts` (tiles by class), `tiles`, `outputs`.
+    """
+    source, classes = params.source(), params.required_texts("classes")
+    out = required(vector_output(params))
+    extent, gsds, bands = params.extent(), params.numbers("gsds", low=1e-6), params.bands()
+    model = params.model()
+    params.done()
+    if len(set(classes)) < 2:
+        raise UsageError("One class leaves nothing to choose.", "Give two or more different classes.")
+
+    from rsvlm_core.pipelines.classify import classify as run
+    from rsvlm_core.vectors import write_vector
+
+    tiles = run(
+        source, classes, context.encoders.get(*model),
+        extent=extent, gsds=gsds, bands=bands, progress=context.progress, should_stop=context.should_stop,
+    )
+    write_vector(tiles, out, "classes", {"classes": classes, "sources": [source]})
+    context.finished("classes", out)
+    counts = tiles["text"].value_counts()
+    return {
+        "counts": {name: int(counts.get(name, 0)) for name in classes},
+        "tiles": len(tiles),
+        "outputs": {"classes": str(out)},
+    }

@@ -1,0 +1,32 @@
+"""A score for every place."""
+
+from __future__ import annotations
+
+from rsvlm_core.jobs.context import Context
+from rsvlm_core.jobs.outputs import RASTER, file_output, required
+from rsvlm_core.jobs.params import Params
+
+
+def heatmap(params: Params, context: Context) -> dict[str, object]:
+    """Write a float32 raster of cosines with a text.
+
+    Parameters: `source` (raster or `.rsindex`), `text`, `out` (.tif), and optionally `extent`, `gsds`, `bands`,
+    `model`, `device`.
+
+    Returns:
+        `outputs` with `heatmap`.
+    """
+    source, text = params.source(), params.required_text("text")
+    out = required(file_output(params, "out", RASTER))
+    extent, gsds, bands = params.extent(), params.numbers("gsds", low=1e-6), params.bands()
+    model = params.model()
+    params.done()
+
+    from rsvlm_core.pipelines.heatmap import heatmap as run
+
+    run(
+        [source], text, out, context.encoders.get(*model),
+        extent=extent, gsds=gsds, bands=bands, progress=context.progress, should_stop=context.should_stop,
+    )
+    context.finished("heatmap", out)
+    return {"outputs": {"heatmap": str(out)}}

@@ -1,0 +1,89 @@
+"""Outlines of what a text names."""
+
+from __future__ import annotations
+
+from rsvlm_core.errors import UsageError
+from rsvlm_core.jobs.context import Context
+from rsvlm_core.jobs.outputs import PICTURE, RASTER, file_output, required, vector_output
+from rsvlm_core.jobs.params import Params
+from rsvlm_core.jobs.search import boxes, rows
+
+# A line of JSON lists this many outlines at most; the file has them all.
+LISTED = 1000
+REFINEMENTS = ("none", "edges", "sam")
+METHODS = ("auto", "smooth", "attention", "dense", "tiles")
+
+
+def segment(params: Params, context: Context) -> dict[str, object]:
+    """Write polygons of what texts name; each place takes the best text or none.
+
+    Parameters: `sources` (rasters), `texts`, `out` (.gpkg, .geojson, .parquet), and optionally `threshold` ("auto"
+    or a number), `refine`, `extent`, `min_area_m2`, `method`, `gsd`, `bands`, `mask_raster` (.tif), `scores` (.tif),
+    `overview` (.png), `model`, `device`.
+
+    Returns:
+        `masks` (at most 1000 of them: `rank, score, confidence, text, source, gsd, area_m2, mean_score, bbox`),
+        `count`, `threshold` (by text), `seconds`, `outputs`.
+    """
+    sources, texts = params.sources(), params.required_texts("texts")
+    out = required(vector_output(params))
+    mask_raster = file_output(params, "mask_raster", RASTER)
+    scores = file_output(params, "scores", RASTER)
+    overview = file_output(params, "overview", PICTURE)
+    threshold = _threshold(params)
+    refine = params.choice("refine", REFINEMENTS)
+    method = params.choice("method", METHODS)
+    extent, min_area_m2, gsd = params.extent(), params.number("min_area_m2", 0.0), params.number("gsd", 1e-6)
+    bands = params.bands()
+    model = params.model()
+    params.done()
+
+    from rsvlm_core.pipelines.segment import segment as run
+    from rsvlm_core.vectors import write_vector
+
+    result = run(
+        sources, texts, context.encoders.get(*model),
+        threshold=threshold, refine=refine, extent=extent, min_area_m2=min_area_m2, method=method, gsd=gsd,
+        bands=bands, mask_raster=mask_raster, scores=scores,
+        progress=context.progress, should_stop=context.should_stop,
+    )
+    outputs: dict[str, str] = {}
+    for kind, path in (("mask_raster", mask_raster), ("scores", scores)):
+        if path is not None:
+            outputs[kind] = str(path)
+            context.finished(kind, path)
+    write_vector(result.masks, out, "masks", {"texts": texts, "sources": sources, "threshold": result.threshold})
+    outputs["masks"] = str(out)
+    context.finished("masks", out)
+    if overview is not None:
+        from rsvlm_core.overview import draw_overview
+
+        draw_overview(sources[0], overview, masks=result.masks, title=", ".join(texts))
+        outputs["overview"] = str(overview)
+        context.finished("overview", overview)
+    listed = result.masks.head(LISTED)
+    return {
+        "masks": [
+            {
+                "rank": int(m["rank"]), "score": float(m["score"]), "confidence": float(m["confidence"]),
+                "text": str(m["text"]), "source": str(m["source"]), "gsd": float(m["gsd_m"]),
+                "area_m2": float(m["area_m2"]), "mean_score": float(m["mean_score"]), "bbox": box,
+            }
+            for m, box in zip(rows(listed), boxes(listed), strict=True)
+        ],
+        "count": len(result.masks),
+        "threshold": {text: float(value) for text, value in result.threshold.items()},
+        "seconds": round(result.seconds, 3),
+        "outputs": outputs,
+    }
+
+
+def _threshold(params: Params) -> str | float:
+    """`threshold`: "auto" or a number."""
+    try:
+        value = params.number("threshold")
+    except UsageError:
+        if params.text("threshold") != "auto":
+            raise UsageError(f"threshold cannot be {params.text('threshold')!r}.", "Give auto or a number.") from None
+        return "auto"
+    return "auto" if value is None else value
