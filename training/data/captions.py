@@ -32,7 +32,7 @@ from rsvlm_core.errors import DataError
 from training.data import vocabulary
 from training.data.amounts import box_facts, count_clauses, fraction_clauses, fraction_facts
 from training.data.augment import drop_clause, swap_synonyms
-from training.data.sentences import is_directional, normalise
+from training.data.sentences import contains, is_directional, normalise
 from training.data.vocabulary import Concept, bare, concept, plural, with_article
 
 __all__ = [
@@ -54,6 +54,7 @@ class Style:
         synonym: Swap each word that has synonyms.
         prefix_class: A noun phrase gets a prefix such as `An aerial image of`.
         prefix_sentence: A human sentence gets one; low, because most of them are full sentences.
+        banned: Words and phrases that no caption may contain (classes held out of training).
     """
 
     class_share: float = 0.25
@@ -62,6 +63,7 @@ class Style:
     synonym: float = 0.15
     prefix_class: float = 2 / 3
     prefix_sentence: float = 0.15
+    banned: tuple[str, ...] = ()
 
 
 PLAIN = Style(class_share=0.0, join=0.0, clause_drop=0.0, synonym=0.0, prefix_class=0.0, prefix_sentence=0.0)
@@ -145,9 +147,21 @@ def draw(meta: Meta, rng: np.random.Generator, style: Style | None = None) -> Ca
     """Draw one caption of a sample.
 
     Raises:
-        DataError: The sample says nothing of itself.
+        DataError: The sample says nothing of itself, or, after many attempts, nothing without a banned word.
     """
     style = style or Style()
+    if not style.banned:
+        return _draw(meta, rng, style)
+    for _ in range(64):
+        drawn = _draw(meta, rng, style)
+        if not contains(drawn.text, style.banned):
+            return drawn
+    raise DataError(
+        f"Every caption of a sample of class {meta.get('class')} has a banned word.", "Leave such samples out of training."
+    )
+
+
+def _draw(meta: Meta, rng: np.random.Generator, style: Style) -> Caption:
     own = sentences(meta)
     if own and not (meta.get("class") and rng.random() < style.class_share):
         return _from_sentences(own, rng, style)
@@ -170,11 +184,17 @@ def draw(meta: Meta, rng: np.random.Generator, style: Style | None = None) -> Ca
     )
 
 
-def general_phrases(limit: int = 2000, seed: int = 0) -> list[str]:
-    """Distinct phrases without images, for the text anchor: class names and general nouns in varied templates."""
+def general_phrases(limit: int = 2000, seed: int = 0, banned: Sequence[str] = ()) -> list[str]:
+    """Distinct phrases without images, for the text anchor: class names and general nouns in varied templates.
+
+    Args:
+        limit: How many.
+        seed: Of the templates.
+        banned: Words and phrases that none may contain (classes held out of training).
+    """
     rng = np.random.default_rng(seed)
     entries = [n for c in vocabulary.CONCEPTS.values() for n in (*c.names, *c.also)] + list(vocabulary.GENERAL_NOUNS)
-    entries = list(dict.fromkeys(entries))
+    entries = [e for e in dict.fromkeys(entries) if not contains(plural(e), banned) and not contains(bare(e), banned)]
     phrases: dict[str, None] = dict.fromkeys(with_article(e) for e in entries)
     while len(phrases) < limit:
         entry = entries[int(rng.integers(len(entries)))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Collection
 
 from training.data.vocabulary import DIRECTION_WORDS
 
@@ -24,3 +25,11 @@ def is_directional(sentence: str) -> bool:
     # "seen from above", "right angle", "right next to" say nothing about the picture's axes
     rest = re.sub(r"\b(from above|right angles?|right (next|beside|in|behind|near)|top view)\b", " ", " ".join(words))
     return bool(DIRECTION_WORDS.intersection(rest.split()))
+
+
+def contains(sentence: str, phrases: Collection[str]) -> bool:
+    """Whether the sentence has one of the phrases as whole words; case, punctuation and hyphens do not matter."""
+    if not phrases:
+        return False
+    padded = f" {normalise(sentence).replace('-', ' ')} "
+    return any(f" {normalise(p).replace('-', ' ')} " in padded for p in phrases)

@@ -1,0 +1,123 @@
+"""Model configurations: JSON files in open_clip's style (`embed_dim`, `vision_cfg`, `text_cfg`)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rsvlm_core.errors import ModelError
+
+CONFIG_DIR = Path(__file__).resolve().parent / "configs"
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """The image side.
+
+    Attributes:
+        image_size: Side in pixels of the image that one embedding sees.
+        timm_model_name: A timm trunk; None for open_clip's VisionTransformer with the fields below.
+        layers, width, head_width, mlp_ratio, patch_size: The ViT, where there is no timm trunk.
+        token_width: Width of the tokens that pooling and cross-attention see; None keeps the trunk's.
+        pool_heads: Heads of the attention pooling.
+        dense_width: Channels per level of the pixel-aligned head; 0 for none.
+        drop_path: Stochastic depth of the trunk while training.
+        mean, std: Normalisation of RGB in 0..1.
+    """
+
+    image_size: int = 224
+    timm_model_name: str | None = None
+    layers: int = 12
+    width: int = 768
+    head_width: int = 64
+    mlp_ratio: float = 4.0
+    patch_size: int = 16
+    token_width: int | None = None
+    pool_heads: int = 8
+    dense_width: int = 0
+    drop_path: float = 0.0
+    mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
+    std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """The decoder, used in two passes with shared weights.
+
+    Attributes:
+        layers, width, heads, mlp_ratio: The transformer.
+        context_length: Tokens at most, start and end included.
+        vocab_size: Rows of the token embedding, which is also the (tied) vocabulary head.
+        norm: "pre" (GPT, CLIP) or "post" (BERT, MiniLM).
+        cross_attn_every: M; layers 0, M, 2M, ... have cross-attention in the captioning pass.
+        tokenizer: "clip" (open_clip's byte-pair encoding) or "wordpiece" (a tokenizer.json beside the weights).
+        dropout: While training.
+    """
+
+    layers: int = 12
+    width: int = 512
+    heads: int = 8
+    mlp_ratio: float = 4.0
+    context_length: int = 77
+    vocab_size: int = 49408
+    norm: str = "pre"
+    cross_attn_every: int = 2
+    tokenizer: str = "clip"
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class MammutConfig:
+    """A whole model; `gsd_m` is the range of metres per pixel that it is trained for."""
+
+    embed_dim: int
+    vision: VisionConfig = field(default_factory=VisionConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    gsd_m: tuple[float, float] = (0.1, 10.0)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> MammutConfig:
+        """Build from open_clip-style JSON; unknown fields are an error, so that a typo cannot hide."""
+        try:
+            vision = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["vision_cfg"].items()}
+            return cls(
+                embed_dim=int(raw["embed_dim"]),
+                vision=VisionConfig(**vision),
+                text=TextConfig(**raw["text_cfg"]),
+                gsd_m=tuple(raw.get("gsd_m", (0.1, 10.0))),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"The model configuration cannot be used: {error}.", "See rsvlm_core/model/configs.") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form that `from_dict` reads."""
+        return {
+            "embed_dim": self.embed_dim,
+            "gsd_m": list(self.gsd_m),
+            "vision_cfg": asdict(self.vision),
+            "text_cfg": asdict(self.text),
+        }
+
+
+def list_configs() -> list[str]:
+    """Names of the configurations that ship."""
+    return sorted(p.stem for p in CONFIG_DIR.glob("*.json"))
+
+
+def load_config(name_or_path: str | Path) -> MammutConfig:
+    """A configuration by its shipped name ("small", "B-16", ...) or by file.
+
+    Raises:
+        ModelError: There is no such configuration, or it is malformed.
+    """
+    path = CONFIG_DIR / f"{name_or_path}.json"
+    if not path.is_file():
+        path = Path(name_or_path)
+    try:
+        return MammutConfig.from_dict(json.loads(path.read_text("utf-8")))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ModelError(
+            f"No model configuration {name_or_path}: {error}.", f"Known ones: {', '.join(list_configs())}."
+        ) from None

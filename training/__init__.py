@@ -1,0 +1,1 @@
+"""How the model came to be: data builders, losses, recipes, evaluation. The engine never imports this."""

@@ -1,0 +1,87 @@
+"""Decoded training images: one memory map a set, made once, read at random.
+
+A bank costs N * size^2 * 3 bytes on disk and nothing in memory; the training order is then free of shard order, and a
+batch is a pure function of the step, which is what makes resuming exact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from rsvlm_core.model.encoder import UInt8
+from training.data.shards import Sample, read_samples
+from training.recipe import SetSpec
+
+
+def centre_square(image: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
+    """The centre square of an image, resized to size x size."""
+    w, h = image.size
+    side = min(w, h)
+    left, top = (w - side) // 2, (h - side) // 2
+    return image.resize((size, size), resample, box=(left, top, left + side, top + side))
+
+
+class ImageBank:
+    """Images, labels and meta data of one set.
+
+    Attributes:
+        images: [N, size, size, 3] uint8 memory map.
+        labels: [N, size, size] uint8 memory map of pixel labels, or None.
+        meta: N dicts.
+    """
+
+    def __init__(self, spec: SetSpec, cache: Path) -> None:
+        paths = spec.paths()
+        stamp = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+        name = hashlib.sha256(json.dumps([stamp, spec.size, list(spec.exclude)]).encode()).hexdigest()[:16]
+        folder = cache / name
+        if not (folder / "meta.json").is_file():
+            _build(paths, spec, folder)
+        self.meta: list[dict[str, Any]] = json.loads((folder / "meta.json").read_text("utf-8"))
+        shape = (len(self.meta), spec.size, spec.size)
+        self.images: UInt8 = np.memmap(folder / "images.u8", np.uint8, "r", shape=(*shape, 3))
+        labels = folder / "labels.u8"
+        self.labels: UInt8 | None = np.memmap(labels, np.uint8, "r", shape=shape) if labels.is_file() else None
+
+    def __len__(self) -> int:
+        return len(self.meta)
+
+
+def excluded(sample: Sample, words: Sequence[str]) -> bool:
+    """Whether a sample's class or sentences name any of the words (whole words, case ignored)."""
+    text = " ".join([str(sample.meta.get("class", "")), *map(str, sample.meta.get("captions", []))]).lower()
+    padded = " " + "".join(c if c.isalnum() else " " for c in text) + " "
+    return any(f" {w.lower()} " in padded for w in words)
+
+
+def _build(paths: Sequence[Path], spec: SetSpec, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    temp = [folder / f"{n}.{os.getpid()}" for n in ("images", "labels", "meta")]
+    meta: list[dict[str, Any]] = []
+    any_label = False
+    with temp[0].open("wb") as images, temp[1].open("wb") as labels:
+        for sample in read_samples(paths):
+            if excluded(sample, spec.exclude):
+                continue
+            original = sample.pil()
+            images.write(centre_square(original, spec.size, Image.Resampling.BICUBIC).tobytes())
+            label = sample.label_array()
+            any_label |= label is not None
+            mask = Image.fromarray(label) if label is not None else Image.new("L", original.size, 255)
+            labels.write(centre_square(mask, spec.size, Image.Resampling.NEAREST).tobytes())
+            meta.append({**sample.meta, "_size": original.size})
+    temp[2].write_text(json.dumps(meta), "utf-8")
+    os.replace(temp[0], folder / "images.u8")
+    if any_label:
+        os.replace(temp[1], folder / "labels.u8")
+    else:
+        temp[1].unlink()
+    os.replace(temp[2], folder / "meta.json")  # last: a bank is complete when this is there

@@ -1,0 +1,141 @@
+"""Batches as a pure function of (recipe, stage, step): images seen, captions drawn, and which belong together."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.augment import colour, random_view, take_views
+from training.bank import ImageBank
+from training.data.captions import Caption, Style, draw, positive_matrix, positives
+from training.recipe import Recipe, Stage
+
+STYLES = {"captions": Style(), "sentences": Style(class_share=0.0), "classes": Style(class_share=1.0)}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One process's share of a step.
+
+    Attributes:
+        images: [b, 3, S, S] float32 in 0..1, this process's rows.
+        texts: All B captions of the step, in global order.
+        positives: [B, B] float32, P_ij = 1 where text j holds for image i.
+        rows: This process's slice of the B.
+    """
+
+    images: Tensor
+    texts: list[str]
+    positives: Tensor
+    rows: slice
+
+
+class Batches:
+    """Draws a stage's batches from the banks.
+
+    Args:
+        recipe: The recipe.
+        cache: Folder for decoded banks.
+        image_size: The model's image side.
+        rank: This process.
+        world: Number of processes.
+    """
+
+    def __init__(self, recipe: Recipe, cache: Path, image_size: int, rank: int = 0, world: int = 1) -> None:
+        self.recipe, self.image_size, self.rank, self.world = recipe, image_size, rank, world
+        used = {name for stage in recipe.stages for name, share in stage.mixture.items() if share > 0}
+        self.banks = {name: ImageBank(recipe.sets[name], cache) for name in sorted(used)}
+        self.facts = {name: [positives(m) for m in bank.meta] for name, bank in self.banks.items()}
+
+    def counts(self, stage: Stage) -> dict[str, int]:
+        """Images per step from each set; they sum to the batch."""
+        total = sum(stage.mixture.values())
+        names = sorted(stage.mixture)
+        edges = np.round(np.cumsum([stage.mixture[n] for n in names]) / total * stage.batch).astype(int)
+        return dict(zip(names, np.diff(edges, prepend=0).tolist(), strict=True))
+
+    @lru_cache(maxsize=64)  # noqa: B019  (lives as long as the run)
+    def _order(self, name: str, stage_number: int, epoch: int) -> np.ndarray:
+        seed = [self.recipe.seed, stage_number, epoch, *name.encode()]
+        return np.random.default_rng(seed).permutation(len(self.banks[name]))
+
+    def indices(self, name: str, stage_number: int, step: int, count: int) -> np.ndarray:
+        """Which images of a set a step sees: every image once an epoch, in an order that the seed fixes."""
+        n = len(self.banks[name])
+        places = np.arange(step * count, (step + 1) * count)
+        return np.array([self._order(name, stage_number, int(p // n))[p % n] for p in places], dtype=np.int64)
+
+    def batch(self, stage_number: int, step: int) -> Batch:
+        """The batch of a step."""
+        stage = self.recipe.stages[stage_number]
+        rng = np.random.default_rng([self.recipe.seed, stage_number, step])
+        captions: list[Caption] = []
+        facts: list[frozenset[str]] = []
+        where: list[tuple[str, int]] = []
+        for name, count in self.counts(stage).items():
+            style = STYLES[self.recipe.sets[name].text]
+            for i in self.indices(name, stage_number, step, count):
+                captions.append(draw(self.banks[name].meta[i], rng, style))
+                facts.append(self.facts[name][i])
+                where.append((name, int(i)))
+        # Interleaved, so that every process and every chunk gets of each set.
+        order = rng.permutation(len(where))
+        captions, facts, where = ([seq[i] for i in order] for seq in (captions, facts, where))  # type: ignore[assignment]
+        share = len(where) // self.world
+        rows = slice(self.rank * share, (self.rank + 1) * share)
+        size = stage.image_size or self.image_size
+        images = torch.empty(share, 3, size, size)
+        local = np.random.default_rng([self.recipe.seed, stage_number, step, self.rank + 1])
+        for name in sorted({n for n, _ in where[rows]}):
+            mine = [k for k, (n, _) in enumerate(where[rows]) if n == name]
+            picked = sorted((where[rows][k][1], k) for k in mine)
+            source = np.stack([self.banks[name].images[i] for i, _ in picked])
+            # A bank of larger images is cropped closer, so that the scale stays near the others'.
+            ratio = min(1.0, self.image_size / source.shape[1])
+            views = [
+                random_view(local, stage.augment, not captions[rows][k].directional, 0.62 * ratio, 1.2 if ratio == 1.0 else 1.0)
+                for _, k in picked
+            ]
+            images[torch.tensor([k for _, k in picked])] = colour(take_views(source, views, size), local, stage.augment)
+        matrix = torch.from_numpy(positive_matrix(captions, facts).astype(np.float32))
+        return Batch(images, [c.text for c in captions], matrix, rows)
+
+    def stream(self, stage_number: int, first: int, last: int, ahead: int = 3) -> Iterator[Batch]:
+        """Batches of steps first..last-1, prepared by a thread a few steps ahead."""
+        ready: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=ahead)
+        gone = threading.Event()
+
+        def offer(item: Batch | BaseException) -> None:
+            while not gone.is_set():
+                try:
+                    ready.put(item, timeout=0.5)
+                    return
+                except queue.Full:
+                    continue
+
+        def work() -> None:
+            try:
+                for step in range(first, last):
+                    if gone.is_set():
+                        return
+                    offer(self.batch(stage_number, step))
+            except BaseException as error:  # handed to the training thread, which raises it
+                offer(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            for _ in range(first, last):
+                item = ready.get()
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            gone.set()

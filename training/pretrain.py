@@ -1,0 +1,282 @@
+"""Train a model from a recipe: `python -m training.pretrain --config training/configs/small.yaml [--resume DIR] [key=value ...]`.
+
+The same command under `torchrun` uses several processes. A run writes into `runs/NAME`: `state.pt` (everything that
+resuming needs), `metrics.jsonl`, `curves.png`, TensorBoard events, and `stage-N.pt`, the averaged weights after each stage.
+Resuming is exact: batches and dropout are functions of the step, and the optimizer and average are in the state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from rsvlm_core.errors import RsvlmError, Stopped, UsageError
+from rsvlm_core.model.config import load_config
+from rsvlm_core.model.mammut import Mammut
+from rsvlm_core.model.tokenizer import Tokenizer, load_tokenizer
+from rsvlm_core.settings import cache_dir
+from training import parts
+from training.batches import Batches
+from training.curves import draw_curves
+from training.data.captions import all_sentences, general_phrases
+from training.objective import Objective, Passes, SentenceTeacher
+from training.optim import Average, parameter_groups, schedule
+from training.recipe import Recipe, load_recipe
+from training.state import load_state, save_state
+from training.validation import validate
+
+STATE = "state.pt"
+
+
+def build_model(recipe: Recipe, folder: Path, batches: Batches | None) -> tuple[Mammut, Tokenizer]:
+    """The recipe's model at its starting point, and its tokenizer (written into `folder` where it is a file).
+
+    `init` may name `trunk: efficientnet-liteN`, `text: minilm`, or `run: DIR` / `weights: FOLDER` to start from.
+    """
+    config = load_config(recipe.model)
+    torch.manual_seed(recipe.seed)
+    model = Mammut(config)
+    init = recipe.init
+    if init.get("weights"):
+        from rsvlm_core.model.checkpoint import load_mammut
+
+        model, tokenizer = load_mammut(Path(init["weights"]))
+        source = Path(init["weights"]) / "tokenizer.json"
+        if source.is_file():
+            (folder / "tokenizer.json").write_bytes(source.read_bytes())
+        return model, tokenizer
+    if init.get("text") == "minilm":
+        kept = folder / "vocabulary.json"
+        if kept.is_file():
+            ids = json.loads(kept.read_text("utf-8"))
+        else:
+            texts = {s for bank in (batches.banks.values() if batches else ()) for m in bank.meta for s in all_sentences(m)}
+            ids = parts.choose_vocabulary(config.text.vocab_size, [*sorted(texts), *general_phrases()])
+            kept.write_text(json.dumps(ids), "utf-8")
+            parts.write_tokenizer(ids, folder / "tokenizer.json")
+        parts.load_minilm(model, ids)
+    if init.get("trunk"):
+        getattr(model.visual.trunk, "net").load_state_dict(parts.trunk_weights(init["trunk"]))  # noqa: B009
+    if init.get("run"):
+        source = Path(init["run"])
+        model.load_state_dict(load_state(source / STATE)["average"])
+        for name in ("tokenizer.json", "vocabulary.json"):
+            if (source / name).is_file():
+                (folder / name).write_bytes((source / name).read_bytes())
+    return model, load_tokenizer(config.text.tokenizer, folder)
+
+
+def set_training(model: nn.Module) -> None:
+    """Train mode, but batch norm keeps its pretrained statistics: small batches would spoil them."""
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+class Run:
+    """One training run; `train` goes on from wherever the state says.
+
+    Args:
+        recipe: What to do.
+        folder: Where the run lives.
+        resume: Continue from the folder's state.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, resume: bool) -> None:
+        self.recipe, self.folder = recipe, folder
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        cuda = torch.cuda.is_available()
+        self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+        if self.world > 1 and not dist.is_initialized():
+            dist.init_process_group("nccl" if cuda else "gloo")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.main = self.rank == 0
+        size = load_config(recipe.model).vision.image_size
+        if self.main:  # one process builds the decoded banks and the vocabulary, the others read them
+            self.batches = Batches(recipe, cache_dir() / "banks", size, self.rank, self.world)
+            self.model, self.tokenizer = build_model(recipe, folder, self.batches)
+        if self.world > 1:
+            dist.barrier()
+        if not self.main:
+            self.batches = Batches(recipe, cache_dir() / "banks", size, self.rank, self.world)
+            self.model, self.tokenizer = build_model(recipe, folder, self.batches)
+        self.model.to(self.device)
+        self.model.visual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        teacher = None
+        if recipe.init.get("text") == "minilm":
+            frozen = Mammut(self.model.cfg).text
+            frozen.load_state_dict(self.model.text.state_dict())
+            teacher = SentenceTeacher(frozen.eval().requires_grad_(False).to(self.device), self.tokenizer, 64)
+        bf16 = {"auto": cuda or torch.backends.mkldnn.is_available(), "bf16": True, "fp32": False}.get(recipe.precision)
+        if bf16 is None:
+            raise UsageError(f"precision is '{recipe.precision}', not auto, bf16 or fp32.")
+        self.passes: nn.Module = Passes(self.model)
+        self.objective = Objective(self.passes, self.model, self.tokenizer, teacher, self.device,
+                                   torch.bfloat16 if bf16 else None)
+        self.average = Average(self.model)
+        self.stage = self.step = 0
+        self.optimizer_state: dict[str, Any] | None = None
+        if resume:
+            self._restore(load_state(folder / STATE))
+        self._stop = False
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        if state["recipe"]["stages"] != self.recipe.to_dict()["stages"][: len(state["recipe"]["stages"])]:
+            print("The stages differ from those the run was started with; going on with the new ones.", file=sys.stderr)
+        self.model.load_state_dict(state["model"])
+        self.average.state = {k: v.to(self.device) for k, v in state["average"].items()}
+        self.average.updates = state["average_updates"]
+        self.stage, self.step = state["stage"], state["step"]
+        self.optimizer_state = state["optimizer"]
+        metrics = self.folder / "metrics.jsonl"
+        if metrics.is_file():  # lines written after the state are done again
+            kept = [line for line in metrics.read_text("utf-8").splitlines()
+                    if (r := json.loads(line)) and (r["stage"], r["step"]) <= (self.stage, self.step)]
+            metrics.write_text("".join(line + "\n" for line in kept), "utf-8")
+
+    def _save(self, optimizer: torch.optim.Optimizer | None) -> None:
+        if self.main:
+            save_state({
+                "format": 1, "recipe": self.recipe.to_dict(), "model": self.model.state_dict(),
+                "average": self.average.state, "average_updates": self.average.updates,
+                "stage": self.stage, "step": self.step, "optimizer": optimizer.state_dict() if optimizer else None,
+            }, self.folder / STATE)
+
+    def _log(self, record: dict[str, Any]) -> None:
+        if not self.main:
+            return
+        record = {"stage": self.stage, "step": self.step, **record}
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as out:
+            out.write(json.dumps(record) + "\n")
+        if self._board is not None:
+            done = sum(s.steps for s in self.recipe.stages[: self.stage]) + self.step
+            for key, value in record.items():
+                if isinstance(value, float):
+                    self._board.add_scalar(key, value, done)
+
+    def request_stop(self, *_: object) -> None:
+        """Stop after the current step, with the state saved."""
+        self._stop = True
+
+    def train(self) -> None:
+        """Run every stage that is left.
+
+        Raises:
+            Stopped: `request_stop` was called; the state is saved.
+        """
+        self._board = _tensorboard(self.folder) if self.main else None
+        while self.stage < len(self.recipe.stages):
+            self._train_stage()
+            if self.main:
+                save_state({"model": self.average.state}, self.folder / f"stage-{self.stage}.pt")
+            self.stage, self.step, self.optimizer_state = self.stage + 1, 0, None
+            # The next stage starts from the averaged weights.
+            self.model.load_state_dict(self.average.state)
+            self.average = Average(self.model)
+            self._save(None)
+
+    def _train_stage(self) -> None:
+        stage = self.recipe.stages[self.stage]
+        optimizer = torch.optim.AdamW(parameter_groups(self.model, stage), betas=(0.9, 0.98))  # type: ignore[arg-type]
+        if self.optimizer_state:
+            optimizer.load_state_dict(self.optimizer_state)
+        self.objective.passes = _distribute(self.passes, self.recipe, self.world, self.device)
+        learning = [p for p in self.model.parameters() if p.requires_grad]
+        since, seen = time.monotonic(), 0
+        sums: dict[str, float] = {}
+        for batch in self.batches.stream(self.stage, self.step, stage.steps):
+            set_training(self.model)
+            factor = schedule(self.step, stage)
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * factor
+            optimizer.zero_grad(set_to_none=True)
+            values = self.objective.step(batch, stage, seed=self.recipe.seed + 7919 * (self.stage + 1) + self.step * self.world + self.rank)
+            values["grad"] = float(nn.utils.clip_grad_norm_(learning, 1.0))
+            optimizer.step()
+            self.average.update(self.model, stage.ema)
+            self.step += 1
+            seen += len(batch.texts)
+            for key, value in values.items():
+                sums[key] = sums.get(key, 0.0) + value
+            last = self.step == stage.steps
+            if self.step % self.recipe.log_every == 0 or last:
+                count = self.step % self.recipe.log_every or self.recipe.log_every
+                rate = seen / (time.monotonic() - since)
+                means = {k: v / count for k, v in sums.items()}
+                self._log({**means, "lr": factor, "pairs_per_s": rate})
+                if self.main:
+                    left = (stage.steps - self.step) * stage.batch / rate
+                    said = "  ".join(f"{k} {v:.3f}" for k, v in means.items())
+                    print(f"{stage.name} {self.step}/{stage.steps}  {said}  {rate:.0f} pairs/s  {left / 60:.0f} min left",
+                          file=sys.stderr, flush=True)
+                sums, since, seen = {}, time.monotonic(), 0
+            if self.main and self.recipe.validation and (last or (self.recipe.eval_every and self.step % self.recipe.eval_every == 0)):
+                result = validate(self.model, self.average.state, self.tokenizer, self.recipe.validation, self.device)
+                self._log(result)
+                draw_curves(self.folder)
+                print("  ".join(f"{k} {v:.2f}" for k, v in result.items()), file=sys.stderr, flush=True)
+                since = time.monotonic()
+            if self.step % self.recipe.save_every == 0 or last or self._stop:
+                self._save(optimizer)
+            if self._stop:
+                raise Stopped(f"Stopped at step {self.step} of stage '{stage.name}'.", f"Go on with --resume {self.folder}.")
+
+
+def _distribute(passes: nn.Module, recipe: Recipe, world: int, device: torch.device) -> nn.Module:
+    if world == 1:
+        return passes
+    # logit_scale is used outside the wrapped call, where every process computes the same gradient for it.
+    passes._ddp_params_and_buffers_to_ignore = ["model.logit_scale"]  # type: ignore[assignment]
+    return nn.parallel.DistributedDataParallel(
+        passes, device_ids=[device.index] if device.type == "cuda" else None, find_unused_parameters=True)
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:  # optional: metrics.jsonl has the same numbers
+        return None
+    return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(prog="python -m training.pretrain", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True, help="a recipe in YAML")
+    parser.add_argument("--resume", type=Path, help="folder of a run to go on with")
+    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="for example stages.0.steps=50")
+    args = parser.parse_args(argv)
+    try:
+        recipe = load_recipe(args.config, args.overrides)
+        folder = args.resume or args.out or Path("runs") / recipe.name
+        if args.resume is None and (folder / STATE).is_file():
+            raise UsageError(f"{folder} already holds a run.", f"Go on with --resume {folder}, or choose another --out.")
+        run = Run(recipe, folder, resume=args.resume is not None)
+        signal.signal(signal.SIGINT, run.request_stop)
+        signal.signal(signal.SIGTERM, run.request_stop)
+        run.train()
+    except RsvlmError as error:
+        print(f"training.pretrain: {error}", file=sys.stderr)
+        return error.exit_status
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""A run's state on disk: whole or not at all, never a pickle that could run code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rsvlm_core.errors import DataError
+
+
+def save_state(state: dict[str, Any], path: Path) -> None:
+    """Write beside and rename, so that a killed run leaves the older state whole."""
+    temp = path.with_name(f".{path.name}.{os.getpid()}")
+    torch.save(state, temp)
+    os.replace(temp, path)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read a state written by `save_state`; tensors and plain values only.
+
+    Raises:
+        DataError: Missing or damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise DataError(f"The checkpoint {path} cannot be read: {error}.", "Name the folder of a run.") from None
+    return state
