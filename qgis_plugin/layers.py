@@ -30,6 +30,7 @@ from qgis.core import (
     QgsVectorLayer,
     QgsVectorLayerSimpleLabeling,
 )
+from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QColor
 
 from .protocol import BackendError
@@ -39,6 +40,7 @@ from .translate import tr
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 # a perceptual ramp (magma), transparent where nothing is found
 RAMP = ((0.0, "#000004"), (0.25, "#51127c"), (0.5, "#b73779"), (0.75, "#fc8961"), (1.0, "#fcfdbf"))
+OURS = "rsvlm/result"
 CONFIDENT = (0.0, 0.25, 0.5, 0.75, 1.0)
 ALIASES = {
     "rank": "Rank", "score": "Score (cosine)", "confidence": "Confidence", "text": "Text", "source": "Raster",
@@ -182,14 +184,37 @@ def open_raster(path: str, title: str, about: Mapping[str, Any]) -> QgsRasterLay
     return layer
 
 
-def add(project: QgsProject, layer: QgsMapLayer, group_name: str) -> QgsMapLayer:
-    """Put a layer on top of a group of the project, which is made at the top when it is not there."""
+def add(project: QgsProject, layer: QgsMapLayer, group_name: str, on_top: bool = True) -> QgsMapLayer:
+    """Put a layer into a group of the project, which is made at the top when it is not there.
+
+    Args:
+        project: Takes the layer over.
+        layer: A result.
+        group_name: All results of one raster share a group.
+        on_top: Of the group; a raster goes under the outlines.
+    """
     root = project.layerTreeRoot()
     group = root.findGroup(group_name) or root.insertGroup(0, group_name)
+    layer.setCustomProperty(OURS, True)
     project.addMapLayer(layer, False)
-    node = group.insertLayer(0, layer)
+    node = group.insertLayer(0 if on_top else -1, layer)
     node.setExpanded(False)
     return layer
+
+
+def is_ours(layer: QgsMapLayer) -> bool:
+    """Whether a layer is a result of this plugin."""
+    return bool(layer.customProperty(OURS, False))
+
+
+def alive(layer: Any) -> Any:
+    """The layer itself while it exists, None after QGIS has deleted it."""
+    return None if layer is None or sip.isdeleted(layer) else layer
+
+
+def name_of(layer: Any) -> str:
+    """The layer's name; a layer that was removed in the meantime has none."""
+    return layer.name() if alive(layer) is not None else tr("removed raster")
 
 
 def result_path(folder: str, kind: str, text: str, suffix: str) -> str:

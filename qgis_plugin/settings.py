@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from qgis.core import QgsSettings
+from qgis.core import QgsProcessingUtils, QgsSettings
 from qgis.PyQt.QtCore import QStandardPaths
 
 PREFIX = "rsvlm/"
@@ -97,3 +97,10 @@ def results_folder() -> str:
 def set_results_folder(path: str) -> None:
     """Remember the folder for results."""
     _set("resultsFolder", path.strip())
+
+
+def scratch_folder() -> str:
+    """A folder for files that live as long as QGIS does; made when missing."""
+    folder = os.path.join(QgsProcessingUtils.tempFolder(), "rsvlm")
+    os.makedirs(folder, exist_ok=True)
+    return folder

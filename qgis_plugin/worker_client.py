@@ -154,7 +154,7 @@ def run(
             if stop_at is None and should_stop():
                 worker.cancel(number)
                 stop_at = time.monotonic() + GRACE_S
-            if worker.silent_s() > SILENCE_S and not warned:
+            if worker.silent_s() > SILENCE_S and not warned and stop_at is None:
                 log("warning", tr("The search engine has not been heard for {:.0f} s; Cancel ends it.").format(
                     SILENCE_S))
             warned = worker.silent_s() > SILENCE_S

@@ -1,0 +1,1 @@
+"""The window's parts; imported only where there is a window."""

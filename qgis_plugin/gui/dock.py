@@ -1,0 +1,219 @@
+"""The panel: which raster, where, tabs for what to ask, progress, and what the answers become."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from qgis.core import Qgis, QgsMapLayerProxyModel, QgsMessageLog, QgsProject, QgsRasterLayer
+from qgis.gui import QgsDockWidget, QgsMapLayerComboBox
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QFormLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
+
+from .. import jobs, layers, settings, sources
+from ..protocol import BackendError, Request
+from ..session import LOG_TAB, Session
+from ..translate import tr
+from .outline_tab import OutlineTab
+from .progress_bar import ProgressStrip
+from .search_tab import SearchTab
+from .where import ICONS, WhereBox
+
+Done = Callable[[dict], None]
+
+
+class SearchDock(QgsDockWidget):
+    """Asks the session, and turns what it gives into layers; computes nothing itself."""
+
+    def __init__(self, iface: Any, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Search imagery by text"), parent)
+        self.setObjectName("rsvlmPanel")
+        self.setAllowedAreas(Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea)
+        self._iface, self._session = iface, session
+        self._done: Done | None = None
+        self._left = False
+
+        self.layer = QgsMapLayerComboBox()
+        self.layer.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
+        self.layer.setAccessibleName(tr("Raster layer"))
+        self.where = WhereBox(iface.mapCanvas())
+        self.search = SearchTab(iface)
+        self.outline = OutlineTab()
+        self.tabs = QTabWidget()
+        self.tabs.addTab(self.search, QIcon(os.path.join(ICONS, "search.svg")), tr("Search"))
+        self.tabs.addTab(self.outline, QIcon(os.path.join(ICONS, "segment.svg")), tr("Outline"))
+        self.progress = ProgressStrip()
+
+        form = QFormLayout()
+        form.addRow(tr("Raster"), self.layer)
+        form.addRow(tr("Where"), self.where)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.addLayout(form)
+        column.addWidget(self.tabs, 1)
+        column.addWidget(self.progress)
+        self.setWidget(inside)
+
+        self.search.wanted.connect(self.start_search)
+        self.search.heatmap_wanted.connect(self.start_heatmap)
+        self.outline.wanted.connect(self.start_outline)
+        self.progress.cancelled.connect(session.stop)
+        session.changed.connect(self._state)
+        session.progressed.connect(self.progress.progress)
+        session.silent.connect(self._silent)
+        session.logged.connect(self._log)
+        session.ended.connect(self._ended)
+        iface.currentLayerChanged.connect(self._follow)
+        self._follow(iface.activeLayer())
+
+    def leave(self) -> None:
+        """Let go of everything outside the panel; called before it is deleted."""
+        if self._left:
+            return
+        self._left = True
+        self._iface.currentLayerChanged.disconnect(self._follow)
+        for signal, slot in (
+            (self._session.changed, self._state), (self._session.progressed, self.progress.progress),
+            (self._session.silent, self._silent), (self._session.logged, self._log),
+            (self._session.ended, self._ended), (self.progress.cancelled, self._session.stop),
+        ):
+            signal.disconnect(slot)
+        self.where.leave()
+        self.search.clear()
+
+    # what the user asks
+    def start_search(self) -> None:
+        """Search with what the boxes say."""
+        def ask(layer: QgsRasterLayer, source: str) -> None:
+            words = "; ".join(jobs.split_texts(self.search.text.currentText()))
+            out = layers.result_path(settings.results_folder(), "places", words, ".gpkg")
+            request = self.search.request(source, self.where.extent(layer), self.where.within(), out, **self._common())
+            self.search.remember()
+            self._run(request, tr("Searching for “{}”…").format(words),
+                      lambda result: self._show_hits(layer, request, result))
+
+        self._ask(ask)
+
+    def start_heatmap(self, text: str) -> None:
+        """Make the heatmap of a text."""
+        def ask(layer: QgsRasterLayer, source: str) -> None:
+            out = layers.result_path(settings.results_folder(), "heatmap", text, ".tif")
+            request = jobs.heatmap(source, text, out, extent=self.where.extent(layer), **self._common())
+            self._run(request, tr("Heatmap of “{}”…").format(text),
+                      lambda result: self._show_heatmap(layer, request, result))
+
+        self._ask(ask)
+
+    def start_outline(self) -> None:
+        """Outline what the boxes say."""
+        def ask(layer: QgsRasterLayer, source: str) -> None:
+            words = "; ".join(jobs.split_texts(self.outline.text.text()))
+            out = layers.result_path(settings.results_folder(), "outlines", words, ".gpkg")
+            request = self.outline.request(source, self.where.extent(layer), out, **self._common())
+            self._run(request, tr("Outlining “{}”…").format(words),
+                      lambda result: self._show_masks(layer, request, result))
+
+        self._ask(ask)
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "model": settings.model() or None,
+            "device": settings.device() if settings.device() != "auto" else None,
+        }
+
+    def _ask(self, ask: Callable[[QgsRasterLayer, str], None]) -> None:
+        """Call `ask` with the chosen layer and its source; what it refuses is said, not raised."""
+        try:
+            layer = self.layer.currentLayer()
+            ask(layer, sources.raster_source(layer))
+        except BackendError as fault:
+            self._complain(fault)
+
+    def _run(self, request: Request, words: str, done: Done) -> None:
+        self._session.run(request)
+        self._done = done
+        self.progress.begin(words)
+
+    # what the session tells
+    def _ended(self, result: dict[str, Any] | None, fault: BackendError | None, request: Request) -> None:
+        self.progress.end()
+        done, self._done = self._done, None
+        try:
+            if fault is not None:
+                raise fault
+            if done is not None:
+                done(result or {})
+        except BackendError as error:
+            self._complain(error)
+
+    def _complain(self, fault: BackendError) -> None:
+        """One message for a fault, with what to do; details lie in the log."""
+        if fault.code == "stopped":
+            self._iface.messageBar().pushMessage(self.windowTitle(), str(fault), Qgis.MessageLevel.Info, 5)
+            return
+        bar = self._iface.messageBar()
+        words = bar.createMessage(self.windowTitle(), str(fault))
+        if fault.details:
+            QgsMessageLog.logMessage(fault.details, LOG_TAB)
+            button = QPushButton(tr("Log"))
+            button.clicked.connect(self._iface.openMessageLog)
+            words.layout().addWidget(button)
+        bar.pushWidget(words, Qgis.MessageLevel.Warning)
+
+    def _state(self) -> None:
+        free = not self._session.busy
+        for button in (self.search.button, self.search.heatmap, self.outline.button):
+            button.setEnabled(free)
+
+    def _silent(self, is_silent: bool) -> None:
+        if is_silent:
+            self.progress.say(tr("The search engine has not been heard for a while. Wait, or Cancel."))
+
+    def _log(self, level: str, text: str) -> None:
+        levels = {"warning": Qgis.MessageLevel.Warning, "error": Qgis.MessageLevel.Critical}
+        QgsMessageLog.logMessage(text, LOG_TAB, levels.get(level, Qgis.MessageLevel.Info), level == "error")
+
+    # what answers become
+    def _about(self, layer_name: str, request: Request, result: dict[str, Any]) -> dict[str, Any]:
+        params = request.params
+        return layers.about(**{
+            tr("Text"): "; ".join(params.get("texts", [params.get("text", "")])), tr("Raster"): layer_name,
+            tr("Model"): params.get("model", "") or tr("bundled"), tr("Threshold"): result.get("threshold"),
+            tr("Refinement"): params.get("refine"), tr("Extent"): params.get("extent"),
+            tr("Failed tiles"): result.get("failed"), tr("Time"): datetime.now().isoformat(timespec="seconds"),
+        })
+
+    def _show_hits(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
+        texts = list(request.params["texts"])
+        name = layers.name_of(raster)
+        layer = layers.open_vector(
+            request.params["out"], tr("Places: {}").format("; ".join(texts)), self._about(name, request, result))
+        layers.style_hits(layer, texts)
+        layers.add(QgsProject.instance(), layer, tr("Search: {}").format(name))
+        self.search.show_result(layer, layers.alive(raster), result, texts)
+
+    def _show_heatmap(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
+        name = layers.name_of(raster)
+        layer = layers.open_raster(
+            request.params["out"], tr("Heatmap: {}").format(request.params["text"]),
+            self._about(name, request, result))
+        layers.style_heatmap(layer)
+        layers.add(QgsProject.instance(), layer, tr("Search: {}").format(name), on_top=False)
+        self.search.show_heatmap(layer)
+
+    def _show_masks(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
+        texts = list(request.params["texts"])
+        name = layers.name_of(raster)
+        layer = layers.open_vector(
+            request.params["out"], tr("Outlines: {}").format("; ".join(texts)), self._about(name, request, result))
+        layers.style_masks(layer, texts)
+        layers.add(QgsProject.instance(), layer, tr("Search: {}").format(name))
+        self.outline.show_result(layer, result, texts)
+
+    def _follow(self, layer: Any) -> None:
+        """The raster that is active in the layer panel is the one to search, unless it is a result of ours."""
+        if isinstance(layer, QgsRasterLayer) and not layers.is_ours(layer):
+            self.layer.setLayer(layer)

@@ -1,0 +1,221 @@
+"""The tab for text search: words, how many, the places found as pictures, and what can be done with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import QgsCoordinateTransform, QgsGeometry, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .. import jobs, layers, settings
+from ..protocol import Request
+from ..translate import tr
+from .hits_view import Hit, HitsView, read_hits
+
+
+def examples() -> list[str]:
+    """Prompts that show what kind of words work."""
+    return [tr("houses"), tr("dense forest"), tr("a harbour with small boats"), tr("solar panels on a roof"),
+            tr("a road crossing; a roundabout")]
+
+
+class SearchTab(QWidget):
+    """Asks for a search and shows its result.
+
+    Signals:
+        wanted: The user asks for a search.
+        heatmap_wanted: The user asks for the heatmap of a text.
+    """
+
+    wanted = pyqtSignal()
+    heatmap_wanted = pyqtSignal(str)
+
+    def __init__(self, iface: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._iface = iface
+        self._layer: QgsVectorLayer | None = None
+        self._heatmap: QgsRasterLayer | None = None
+        self._texts: list[str] = []
+
+        self.text = QComboBox()
+        self.text.setEditable(True)
+        self.text.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.text.lineEdit().setPlaceholderText(tr("What are you looking for? Several: separated by ;"))
+        self.text.lineEdit().setClearButtonEnabled(True)
+        self.text.setAccessibleName(tr("What to look for"))
+        self.text.lineEdit().returnPressed.connect(self.wanted.emit)
+        self._fill_history()
+        self.button = QPushButton(tr("Search"))
+        self.button.setDefault(True)
+        self.button.clicked.connect(self.wanted.emit)
+
+        self.top = QSpinBox()
+        self.top.setRange(1, 500)
+        self.top.setValue(50)
+        self.top.setAccessibleName(tr("Number of places"))
+        self.sizes = QLineEdit()
+        self.sizes.setPlaceholderText(tr("automatic"))
+        self.sizes.setToolTip(tr("Metres per pixel to look at, separated by commas: small objects need small ones"))
+
+        first = QHBoxLayout()
+        first.addWidget(self.text, 1)
+        first.addWidget(self.button)
+        options = QFormLayout()
+        second = QHBoxLayout()
+        second.addWidget(self.top)
+        second.addWidget(QLabel(tr("Pixel sizes (m)")))
+        second.addWidget(self.sizes, 1)
+        options.addRow(tr("Places"), second)
+
+        self.summary = QLabel()
+        self.summary.setTextFormat(Qt.TextFormat.RichText)
+        self.summary.setWordWrap(True)
+        self.confidence = QSlider(Qt.Orientation.Horizontal)
+        self.confidence.setRange(0, 100)
+        self.confidence.setAccessibleName(tr("Lowest confidence shown"))
+        self.confidence.valueChanged.connect(self._filter)
+        self.confidence_words = QLabel()
+        self.heatmap = QCheckBox(tr("Heatmap"))
+        self.heatmap.setToolTip(tr("Show how much each place looks like the text"))
+        self.heatmap.clicked.connect(self._toggle_heatmap)
+        self.filters = QWidget()
+        third = QHBoxLayout(self.filters)
+        third.setContentsMargins(0, 0, 0, 0)
+        third.addWidget(QLabel(tr("Confidence from")))
+        third.addWidget(self.confidence, 1)
+        third.addWidget(self.confidence_words)
+        third.addWidget(self.heatmap)
+        self.view = HitsView()
+        self.view.visited.connect(self.zoom_to)
+        self.view.chosen.connect(self.select)
+
+        column = QVBoxLayout(self)
+        column.addLayout(first)
+        column.addLayout(options)
+        column.addWidget(self.summary)
+        column.addWidget(self.filters)
+        column.addWidget(self.view, 1)
+        self.clear()
+
+    def _fill_history(self) -> None:
+        self.text.clear()
+        old = settings.history()
+        self.text.addItems(old + [example for example in examples() if example not in old])
+        self.text.setCurrentIndex(-1)
+        self.text.lineEdit().clear()
+
+    def request(self, source: str, extent: list[float] | None, within: str | None, out: str, **common: Any) -> Request:
+        """The search that the boxes describe.
+
+        Raises:
+            BackendError: There is no text, or the pixel sizes are no numbers.
+        """
+        texts = jobs.split_texts(self.text.currentText())
+        return jobs.search(
+            [source], texts, out, self.top.value(), extent=None if within else extent, within=within,
+            gsds=jobs.split_sizes(self.sizes.text()), **common)
+
+    def remember(self) -> None:
+        """Put the text into the history."""
+        words = self.text.currentText().strip()
+        settings.remember(words)
+        self._fill_history()
+        self.text.lineEdit().setText(words)
+
+    def show_result(self, layer: QgsVectorLayer, raster: QgsRasterLayer | None, result: dict[str, Any],
+                    texts: list[str]) -> None:
+        """Show the places of a result layer."""
+        self.clear()
+        self._layer, self._texts = layer, texts
+        layer.willBeDeleted.connect(self._lost)
+        hits = read_hits(layer, texts)
+        self.view.show_hits(raster, hits)
+        legend = " &nbsp; ".join(
+            '<span style="color:{}">■</span> {}'.format(layers.colour_of(texts, text), text.replace("<", "&lt;"))
+            for text in texts)
+        tiles = int(result.get("tiles_searched") or 0)
+        self.summary.setText(tr("{} places of {} tiles").format(len(hits), tiles) + "<br/>" + legend)
+        self.summary.show()
+        self.filters.setVisible(bool(hits))
+        self.confidence.setValue(0)
+        self._filter(0)
+
+    def show_heatmap(self, layer: QgsRasterLayer | None) -> None:
+        """A heatmap has come, or none could be made."""
+        self._heatmap = layer
+        if layer is not None:
+            layer.willBeDeleted.connect(self._lost_heatmap)
+        self.heatmap.setChecked(layer is not None)
+
+    def clear(self) -> None:
+        """Show no result."""
+        if self._layer is not None:
+            self._layer.willBeDeleted.disconnect(self._lost)
+            self._layer = None
+        self._lost_heatmap()
+        self.view.show_hits(None, [])
+        self.summary.hide()
+        self.filters.hide()
+
+    def _lost(self) -> None:
+        """The result layer was removed from the project."""
+        self._layer = None
+        self.clear()
+
+    def _lost_heatmap(self) -> None:
+        self._heatmap = None
+        self.heatmap.setChecked(False)
+
+    def _filter(self, percent: int) -> None:
+        """Hide places below a confidence, in the list and on the map."""
+        self.confidence_words.setText(f"{percent} %")
+        self.view.filter.set_lowest(percent / 100)
+        if self._layer is not None and not self._layer.isEditable():
+            self._layer.setSubsetString(f'"confidence" >= {percent / 100:.2f}' if percent else "")
+            self._layer.triggerRepaint()
+
+    def _toggle_heatmap(self, wanted: bool) -> None:
+        if self._heatmap is not None:
+            node = QgsProject.instance().layerTreeRoot().findLayer(self._heatmap.id())
+            if node is not None:
+                node.setItemVisibilityChecked(wanted)
+        elif wanted and self._texts:
+            self.heatmap.setChecked(False)
+            self.heatmap_wanted.emit(self._texts[0])
+
+    def zoom_to(self, hit: Hit) -> None:
+        """Bring a place into the middle of the map and flash it."""
+        canvas = self._iface.mapCanvas()
+        if self._layer is None:
+            return
+        change = QgsCoordinateTransform(
+            self._layer.crs(), canvas.mapSettings().destinationCrs(), QgsProject.instance())
+        shape = QgsGeometry(hit.geometry)
+        shape.transform(change)
+        box = shape.boundingBox()
+        box.scale(2.5)
+        canvas.setExtent(box)
+        canvas.refresh()
+        canvas.flashGeometries([shape], canvas.mapSettings().destinationCrs())
+
+    def select(self, hit: Hit) -> None:
+        """Select a place in its layer and make that the active one."""
+        if self._layer is not None:
+            self._layer.selectByIds([hit.fid])
+            self._iface.setActiveLayer(self._layer)
+            self.zoom_to(hit)

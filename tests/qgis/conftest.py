@@ -1,0 +1,147 @@
+"""Fixtures for tests inside QGIS: the plugin's folder as users get it, a fake engine, rasters, and the real engine."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+NAME = "search_imagery_by_text"
+
+
+def _builder():
+    spec = importlib.util.spec_from_file_location("build_plugin", ROOT / "tools" / "build_plugin.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def built_zip(tmp_path_factory):
+    """The zip that users install."""
+    builder = _builder()
+    out = tmp_path_factory.mktemp("dist") / "plugin.zip"
+    builder.write_zip(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def plugins(built_zip, tmp_path_factory):
+    """A plugins folder with the unpacked zip in it; `import search_imagery_by_text` gives that."""
+    import zipfile
+
+    folder = tmp_path_factory.mktemp("plugins")
+    with zipfile.ZipFile(built_zip) as archive:
+        archive.extractall(folder)
+    sys.path.insert(0, str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fake_plugins(plugins, tmp_path_factory):
+    """The same with the fake engine in place of the real one, for processes of their own."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("fake_plugins")
+    shutil.copytree(plugins / NAME, folder / NAME, ignore=shutil.ignore_patterns("backend", "__pycache__"))
+    shutil.copytree(HERE / "fake_backend", folder / NAME / "backend", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / NAME / "requirements.txt").write_text("")
+    return folder
+
+
+@pytest.fixture
+def engine(plugins, monkeypatch, qgis_app, tmp_path):
+    """The plugin's package, in this process, with the fake engine behind it and settings of its own."""
+    import search_imagery_by_text as package
+    from qgis.core import QgsSettings
+    from search_imagery_by_text import backend
+
+    fake = HERE / "fake_backend"
+    monkeypatch.setattr(backend, "folder", lambda: str(fake))
+    monkeypatch.setattr(backend, "requirements", list)
+    monkeypatch.setattr(backend, "_found", {})
+    monkeypatch.setenv("RSVLM_PYTHON", sys.executable)
+    QgsSettings().remove("rsvlm")
+    QgsSettings().setValue("rsvlm/resultsFolder", str(tmp_path / "results"))
+    yield package
+    QgsSettings().remove("rsvlm")
+
+
+def write_raster(path, size=(600, 800), epsg=25832, gsd=0.5, bands=3, origin=(500000.0, 5700000.0), kind="uint8",
+                 nodata=None, rotation=0.0):
+    """A GeoTIFF with coloured fields; `size` is height, width."""
+    from osgeo import gdal, osr
+
+    height, width = size
+    rng = np.random.default_rng(7)
+    coarse = rng.integers(30, 220, (bands, height // 50 + 1, width // 50 + 1))
+    pixels = np.kron(coarse, np.ones((1, 50, 50)))[:, :height, :width] + rng.integers(0, 20, (bands, height, width))
+    kinds = {"uint8": gdal.GDT_Byte, "uint16": gdal.GDT_UInt16, "float32": gdal.GDT_Float32}
+    made = gdal.GetDriverByName("GTiff").Create(str(path), width, height, bands, kinds[kind])
+    cos, sin = np.cos(rotation), np.sin(rotation)
+    made.SetGeoTransform([origin[0], gsd * cos, gsd * sin, origin[1], gsd * sin, -gsd * cos])
+    if epsg:
+        system = osr.SpatialReference()
+        system.ImportFromEPSG(epsg)
+        made.SetProjection(system.ExportToWkt())
+    for band in range(bands):
+        made.GetRasterBand(band + 1).WriteArray((pixels[band] * (40 if kind == "uint16" else 1)).astype(kind))
+        if nodata is not None:
+            made.GetRasterBand(band + 1).SetNoDataValue(nodata)
+    made.FlushCache()
+    return Path(path)
+
+
+@pytest.fixture
+def raster_file(tmp_path):
+    """A small orthophoto."""
+    return write_raster(tmp_path / "ortho.tif")
+
+
+@pytest.fixture
+def barnarp():
+    """A real orthophoto of houses, roads, forest and fields."""
+    folder = Path(os.environ.get("RSVLM_DATA", ROOT / ".." / "shared"))
+    path = (folder / "rasters" / "barnarp_west.tif").resolve()
+    if not path.exists():
+        pytest.skip(f"no {path} (set RSVLM_DATA)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_python():
+    """The backend's interpreter: RSVLM_PYTHON, else the checkout's environment."""
+    path = os.environ.get("RSVLM_PYTHON") or str(ROOT / ".venv" / "bin" / "python")
+    if not os.path.exists(path):
+        pytest.skip("no backend environment (set RSVLM_PYTHON)")
+    return path
+
+
+@pytest.fixture
+def qgis_process(tmp_path):
+    """Runs qgis_process on a plugins folder: `qgis_process(plugins, python, "run", "rsvlm:…", "--", "K=V")`."""
+    program = next((p for p in ("/usr/bin/qgis_process.bin", "/usr/bin/qgis_process") if os.path.exists(p)), None)
+    if program is None:
+        pytest.skip("no qgis_process")
+    home, runtime = tmp_path / "home", tmp_path / "run"
+    home.mkdir()
+    runtime.mkdir(mode=0o700)
+
+    def run(plugins, python, *arguments, check=True, limit=600, **variables):
+        environment = {
+            "PATH": "/usr/bin:/bin", "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "LANG": "C.UTF-8",
+            "QT_QPA_PLATFORM": "offscreen", "QGIS_PLUGINPATH": str(plugins), "RSVLM_PYTHON": str(python),
+            "RSVLM_CACHE": str(tmp_path / "cache"), **variables,
+        }
+        done = subprocess.run([program, *map(str, arguments)], env=environment, capture_output=True, text=True,
+                              timeout=limit)
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run

@@ -1,0 +1,1 @@
+"""Stands in for the engine where a test is about the window."""
