@@ -66,6 +66,7 @@ class Style:
     banned: tuple[str, ...] = ()
 
 
+GROUND = "the ground"
 PLAIN = Style(class_share=0.0, join=0.0, clause_drop=0.0, synonym=0.0, prefix_class=0.0, prefix_sentence=0.0)
 
 
@@ -156,9 +157,9 @@ def draw(meta: Meta, rng: np.random.Generator, style: Style | None = None) -> Ca
         drawn = _draw(meta, rng, style)
         if not contains(drawn.text, style.banned):
             return drawn
-    raise DataError(
-        f"Every caption of a sample of class {meta.get('class')} has a banned word.", "Leave such samples out of training."
-    )
+    if "fractions" in meta or "boxes" in meta:
+        return _finish(GROUND, (GROUND,), rng, style, 0.0)
+    raise DataError(f"Every caption of class {meta.get('class')} has a banned word.", "Leave such samples out.")
 
 
 def _draw(meta: Meta, rng: np.random.Generator, style: Style) -> Caption:
@@ -177,7 +178,7 @@ def _draw(meta: Meta, rng: np.random.Generator, style: Style) -> Caption:
     if own:
         return _from_sentences(own, rng, style)
     if "fractions" in meta or "boxes" in meta:
-        return _finish("the ground", ("the ground",), rng, style, 0.0)
+        return _finish(GROUND, (GROUND,), rng, style, 0.0)
     raise DataError(
         f"A sample has no captions, class, fractions or boxes (it has: {', '.join(sorted(meta)) or 'nothing'}).",
         "Add one of them to its KEY.json.",

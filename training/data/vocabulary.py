@@ -238,9 +238,9 @@ CONCEPTS: dict[str, Concept] = {
 # Names above that say what is in a scene rather than what the scene is: no synonyms in a holdout's word list.
 CONTENTS = frozenset(
     "cars|vehicles|parked cars|parked vehicles|rows of cars|boats|ships|moored boats|boats at a pier|trees|green trees|"
-    "dense trees|tree canopy|buildings|tall buildings|houses|homes|housing|sand|fresh water|grass|green grass|lawn|lawns|"
-    "water|field|fields|crops|airport apron|trains|building|large public building|flood water|floodwater|station|works|"
-    "gardens|courts|hotel|tanks|centre|center|college|university|arena|soil".split("|")
+    "dense trees|tree canopy|buildings|tall buildings|houses|homes|housing|sand|fresh water|grass|green grass|"
+    "lawn|lawns|water|field|fields|crops|airport apron|trains|building|large public building|flood water|"
+    "floodwater|station|works|gardens|courts|hotel|tanks|centre|center|college|university|arena|soil".split("|")
 )
 
 # Noun phrases that no class here covers, for text anchors (sentences without images): the query words of users.

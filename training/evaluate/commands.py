@@ -13,7 +13,7 @@ from typing import Any
 from rsvlm_core.errors import RsvlmError, UsageError
 from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.progress import TerminalProgress
-from training.evaluate import captioning, classification, retrieval
+from training.evaluate import captioning, classification, holdout_command, retrieval, segmentation
 from training.evaluate.images import batches
 from training.evaluate.table import show, write_json
 
@@ -163,8 +163,45 @@ def _add_caption(commands: Any, name: str) -> None:
     made.add_argument("--keep", action="store_true", help="write the captions themselves into the JSON")
 
 
+def _segment(args: argparse.Namespace, load: Load) -> Document:
+    images = segmentation.read_masked(args.images)
+    encoder = load(args.model, args.device)
+    predict = segmentation.product(
+        encoder, args.text, threshold=args.threshold, refine=args.refine, method=args.method, at_gsd_m=args.at_gsd)
+    found = segmentation.segment(
+        encoder, images, args.text, predict, gsd_m=args.gsd, ignore=args.ignore, progress=TerminalProgress("segment"))
+    told = {k: getattr(args, k) for k in ("text", "threshold", "refine", "method", "gsd", "at_gsd")}
+    return {"model": _about(encoder.info), "settings": told, **found}
+
+
+def _threshold(text: str) -> str | float:
+    return text if text == "auto" else float(text)
+
+
+def _add_segment(commands: Any, name: str) -> None:
+    made = _command(
+        commands, name, _segment, "Text segmentation against masks at the product's own threshold; values in 0..1.",
+        "--images seg_roads/dev.tar --text road --json segment.json",
+    )
+    made.add_argument("--text", action="append", required=True, metavar="T", help="one: masks are non-zero where it "
+                      "is; several: mask values 1..n mean them in order")
+    made.add_argument("--gsd", type=float, metavar="M", help="metres per pixel of the images, where KEY.json does "
+                      "not say; without it they are looked at pixel by pixel")
+    made.add_argument("--at-gsd", type=float, metavar="M", help="metres per pixel at which the model looks")
+    made.add_argument("--method", default="auto", choices=("auto", "smooth", "attention", "dense", "tiles"))
+    made.add_argument("--refine", default="none", choices=("none", "edges"))
+    made.add_argument("--threshold", type=_threshold, default="auto", help="auto, or a confidence in 0..1")
+    made.add_argument("--ignore", type=int, metavar="VALUE", help="mask value of pixels that take no part")
+
+
+def _add_holdout(commands: Any, name: str) -> None:
+    holdout_command.add(commands, name)
+
+
 _BUILDERS: dict[str, Callable[[Any, str], None]] = {
     "retrieval": _add_retrieval,
     "classify": _add_classify,
+    "segment": _add_segment,
     "caption": _add_caption,
+    "holdout": _add_holdout,
 }

@@ -50,7 +50,8 @@ class Holdout:
         if meta.get("class") and concept_key(str(meta["class"])) in {concept_key(c) for c in self.classes}:
             return "label"
         texts = [str(meta.get("class") or ""), *map(str, meta.get("captions") or [])]
-        texts += [*(meta.get("fractions") or {}), *(meta.get("boxes") or {})]
+        amounts = {**(meta.get("fractions") or {}), **{w: len(b) for w, b in (meta.get("boxes") or {}).items()}}
+        texts += [word for word, amount in amounts.items() if amount > 0]
         return "caption" if any(contains(t, self.words) for t in texts) else None
 
 
@@ -150,7 +151,7 @@ def score(z_image: Float32, z_text: Float32, data: LabelledSet, held: Sequence[s
     keys = {concept_key(c): k for k, c in enumerate(data.classes)}
     lost = [c for c in held if concept_key(c) not in keys]
     if lost:
-        raise DataError(f"The evaluation images have no class {', '.join(lost)}.", "Use the set that the plan was made for.")
+        raise DataError(f"The images have no class {', '.join(lost)}.", "Use the set that the plan was made for.")
     unseen = np.array(sorted(keys[concept_key(c)] for c in held))
     of_unseen = np.isin(data.truth, unseen)
     if of_unseen.all() or not of_unseen.any():
@@ -167,7 +168,9 @@ def score(z_image: Float32, z_text: Float32, data: LabelledSet, held: Sequence[s
     }
 
 
-def summarise(full: Sequence[Mapping[str, float]], without: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+def summarise(
+    full: Sequence[Mapping[str, float]], without: Sequence[Mapping[str, float]],
+) -> dict[str, dict[str, float]]:
     """Mean and standard deviation over draws of each number, for both models and their difference."""
     found: dict[str, dict[str, float]] = {}
     for name in ("unseen", "seen", "harmonic_mean", "unseen_among_unseen"):

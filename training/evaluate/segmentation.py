@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from rsvlm_core.errors import DataError
+from rsvlm_core.errors import DataError, UsageError
 from rsvlm_core.model.encoder import Encoder, Float32, UInt8
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from training.data.shards import decode_label
@@ -64,7 +64,8 @@ def read_masked(images: Sequence[str | Path]) -> list[MaskedImage]:
         parts = file.name.split("/")
         if "masks" in parts[:-1] and parts[-1].lower().endswith(".png"):
             masks[_place(parts, "masks")] = file
-    found, lost = [], []
+    found: list[Item] = []
+    lost: list[Item] = []
     for item in list_images(images):
         parts = item.image.name.split("/")
         if "images" in parts[:-1]:
@@ -72,10 +73,11 @@ def read_masked(images: Sequence[str | Path]) -> list[MaskedImage]:
             (found if place in masks else lost).append(item)
     if lost:
         raise DataError(
-            f"{len(lost)} images have no mask (first: {lost[0].image.name}).", "A mask is masks/KEY.png, of the same KEY.")
+            f"{len(lost)} images have no mask (first: {lost[0].image.name}).", "A mask is masks/KEY.png."
+        )
     if not found:
         raise DataError(
-            f"There are no images with masks in {', '.join(map(str, images))}.", "Expected images/KEY.* and masks/KEY.png."
+            f"No images with masks in {', '.join(map(str, images))}.", "Expected images/KEY.* and masks/KEY.png."
         )
     return [MaskedImage(item, masks[_place(item.image.name.split("/"), "images")]) for item in found]
 
@@ -100,8 +102,8 @@ class _Baselines:
         h, w = truth.shape
         whole = self._encoder.encode_images(square(image, info.image_size)[None])[0] @ self._texts.T
         stride = info.patch_stride
-        size = tuple(max(stride, round(s / stride) * stride) for s in image.size)
-        pixels = np.asarray(image.resize(size), dtype=np.uint8)
+        width, height = (max(stride, round(s / stride) * stride) for s in image.size)
+        pixels = np.asarray(image.resize((width, height)), dtype=np.uint8)
         grid = self._encoder.encode_patches(pixels[None], "attention")[0] @ self._texts.T
         blurred = np.asarray(uniform_filter(grid, size=(3, 3, 1), mode="nearest"), dtype=np.float32)
         maps = (np.broadcast_to(whole, (h, w, len(whole))), upsample(grid, h, w), upsample(blurred, h, w))
@@ -191,3 +193,36 @@ def segment(
         "images": len(images),
         "per_text": per_text,
     }
+
+
+def product(
+    encoder: Encoder, texts: Sequence[str], *, threshold: str | float = "auto", refine: str = "none",
+    method: str = "auto", at_gsd_m: float | None = None,
+) -> Predictor:
+    """What `rsvlm segment` does, for arrays.
+
+    Args:
+        encoder: The model.
+        texts: Distinct texts, in the order of the mask values.
+        threshold: "auto", or a confidence in 0..1.
+        refine: "none" or "edges".
+        method: "auto", "smooth", "attention", "dense" or "tiles".
+        at_gsd_m: Metres per pixel at which the model looks; None for what suits it. Images of unknown ground
+            resolution are looked at pixel by pixel, as if they had a resolution that the model was trained for.
+    """
+    from rsvlm_core.localize.prompts import Prompts
+    from rsvlm_core.pipelines.segment import segment_array
+
+    if len({t.strip() for t in texts}) != len(texts):
+        raise UsageError("A text was given twice.", "Give every --text once.")
+    prompts = Prompts.of(texts, encoder)
+    low, high = encoder.info.gsd_m
+    usual = min(max(1.0, low), high)
+
+    def predict(rgb: UInt8, gsd_m: float | None) -> Prediction:
+        found = segment_array(
+            rgb, usual if gsd_m is None else gsd_m, prompts, encoder, threshold, refine, method=method, gsd=at_gsd_m)
+        labels = np.where(found.labels > len(texts), 0, found.labels).astype(np.uint8)
+        return Prediction(labels, np.moveaxis(found.scores, 0, -1))
+
+    return predict

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from rsvlm_core.errors import DataError
+from tests.training.scenes import picture, write_folder
+from training.evaluate.images import list_images
+from training.evaluate.vqa import Question, evaluate, questions, verdict
+
+METAS = [
+    {"class": "port", "captions": ["Many boats in a harbor near a beach"]},
+    {"class": "beach", "captions": ["waves"]},
+    {"class": "forest", "captions": ["Many trees"]},
+    {"class": "commercial", "captions": ["Tall buildings"]},
+    {"boxes": {"car": [[0, 0, 1, 1]] * 12, "truck": [[0, 0, 1, 1]]}},
+    {"boxes": {"truck": [[0, 0, 1, 1]] * 9, "car": []}},
+    {"fractions": {"water": 0.5, "park": 0.1, "road": 0.0}},
+    {"fractions": {"water": 0.0, "park": 0.4, "road": 0.2}},
+]
+
+
+def test_questions_are_seeded_balanced_and_follow_from_the_labels() -> None:
+    asked = questions(METAS, seed=1)
+    assert asked == questions(METAS, seed=1)
+    counts = Counter((q.kind, q.answer) for q in asked)
+    for kind in {q.kind for q in asked}:
+        assert len({n for (k, _), n in counts.items() if k == kind}) == 1
+    seen = [q for seed in range(40) for q in questions(METAS, seed=seed)]
+    assert {q.kind for q in seen} == {"presence", "comparison", "count", "rural_urban"}
+    for q in seen:
+        if q.kind == "presence" and q.image == 0 and q.answer == "no":
+            assert "beach" not in q.text and "shore" not in q.text  # its caption names one
+        if q.kind == "rural_urban":
+            assert q.answer == {2: "rural", 3: "urban"}[q.image]
+        if q.kind == "count" and q.answer == "yes":
+            assert int(q.text.split()[4]) <= len(METAS[q.image]["boxes"][q.text.split()[5].rstrip("s?")])
+        if q.kind == "comparison" and q.image == 6:
+            more, less = q.text.split()[3], q.text.split()[5]
+            shares = METAS[6]["fractions"]
+            assert (shares[more] > shares[less]) is (q.answer == "yes")
+    texts = {q.text for q in seen if q.image == 0 and q.answer == "yes"}
+    assert any("a harbor" in t for t in texts) and any(t.startswith("Are there any docks") for t in texts)
+
+
+def test_verdicts() -> None:
+    yes = Question(0, "presence", "Is there?", "yes")
+    assert verdict("Yes.", yes) and verdict("I think yes, not no", yes) and not verdict("no", yes)
+    assert not verdict("", yes) and not verdict("yesterday", yes)
+    assert verdict("It is a rural place", Question(0, "rural_urban", "?", "rural"))
+
+
+def test_report_by_hand(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    items = list_images([write_folder(tmp_path, {"1.png": picture("red"), "2.png": picture("blue")})])
+    asked = [Question(0, "presence", "red?", "yes"), Question(1, "presence", "red?", "no"),
+             Question(1, "presence", "blue?", "yes"), Question(1, "count", "two?", "yes")]
+
+    def answer(rgb: np.ndarray, question: str) -> str:
+        return "yes" if rgb[0, 0, 0] > 100 else "no"
+
+    found = evaluate(items, asked, answer)
+    assert found["accuracy"] == 50 and found["questions"] == 4 and found["images"] == 2
+    assert found["per_kind"] == {"presence": pytest.approx(200 / 3), "count": 0.0}
+    assert found["baselines"]["majority"] == {"presence": pytest.approx(200 / 3), "count": 100.0}
+
+
+def test_nothing_to_ask() -> None:
+    with pytest.raises(DataError):
+        questions([{"captions": ["x"]}])

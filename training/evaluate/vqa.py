@@ -1,0 +1,175 @@
+"""Question answering on questions made from labels, in the manner of RSVQA: presence, comparison, count, rural/urban.
+
+Answers follow from what is known of an image: its class and captions, box counts (lower bounds), or mask shares.
+Presence questions with the answer no are only asked about classes that neither the class, its synonyms nor any caption
+of the image names; as captions are incomplete, some of these answers are wrong. Every kind has as many questions of
+one answer as of the other, so that naming the commonest answer scores about half.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rsvlm_core.errors import DataError
+from rsvlm_core.model.encoder import UInt8
+from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
+from training.data.captions import positives
+from training.data.sentences import contains
+from training.data.vocabulary import CONTENTS, bare, concept, concept_key, plural, with_article
+from training.evaluate.images import Item
+
+RURAL = frozenset("farmland|cropland|forest|tree cover|meadow|grassland|shrubland|mountain|desert|bare land|"
+                  "sparse residential".split("|"))
+URBAN = frozenset("commercial|dense residential|medium residential|center|square|industrial|railway station|built up|"
+                  "church|school|stadium|viaduct".split("|"))
+Answerer = Callable[[UInt8, str], str]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about one image.
+
+    Attributes:
+        image: Number of the image.
+        kind: presence, comparison, count or rural_urban.
+        text: As a person would ask it.
+        answer: "yes", "no", "rural" or "urban".
+    """
+
+    image: int
+    kind: str
+    text: str
+    answer: str
+
+
+def questions(metas: Sequence[Mapping[str, Any]], seed: int = 0) -> list[Question]:
+    """Make balanced questions.
+
+    Args:
+        metas: One dict an image: `class`, `captions`, `boxes`, `fractions` as in training shards.
+        seed: Of the choices.
+
+    Raises:
+        DataError: Nothing can be asked of these images.
+    """
+    rng = np.random.default_rng(seed)
+    classes = sorted({concept_key(str(m["class"])) for m in metas if m.get("class")})
+    made: list[Question] = []
+    for number, meta in enumerate(metas):
+        made += _presence(number, meta, classes, rng)
+        made += _comparison(number, meta, rng)
+        made += _count(number, meta, rng)
+        key = concept_key(str(meta.get("class") or ""))
+        if key in RURAL | URBAN:
+            text = ("Is this a rural or an urban area?", "Is it rural or urban?")[int(rng.integers(2))]
+            made.append(Question(number, "rural_urban", text, "rural" if key in RURAL else "urban"))
+    balanced = _balanced(made, rng)
+    if not balanced:
+        raise DataError("No questions can be made from these images.", "They need class, captions, boxes or fractions.")
+    return balanced
+
+
+def _presence(number: int, meta: Mapping[str, Any], classes: Sequence[str], rng: np.random.Generator) -> list[Question]:
+    if not meta.get("class") or len(classes) < 2:
+        return []
+    own = concept_key(str(meta["class"]))
+    true, told = positives(meta), [str(c) for c in meta.get("captions") or []]
+
+    def absent(name: str) -> bool:
+        names = [bare(n) for n in concept(name).names]
+        return not any(n in true or plural(n) in true or contains(" ".join(told), [n, plural(n)]) for n in names)
+
+    others = [c for c in classes if c != own and absent(c)]
+    asked = [(own, "yes")] + ([(others[int(rng.integers(len(others)))], "no")] if others else [])
+    return [Question(number, "presence", _is_there(concept(name).names, rng), answer) for name, answer in asked]
+
+
+def _is_there(names: Sequence[str], rng: np.random.Generator) -> str:
+    scenes = [n for n in names if bare(n) not in CONTENTS] or list(names)
+    name = scenes[int(rng.integers(len(scenes)))]
+    many = name.startswith("*") and bare(name).endswith("s")
+    templates = ("Are there {} in this image?", "Are there any {} here?") if many else (
+        "Is there {} in this image?", "Does this image show {}?")
+    return templates[int(rng.integers(2))].format(with_article(name))
+
+
+def _comparison(number: int, meta: Mapping[str, Any], rng: np.random.Generator) -> list[Question]:
+    shares = {k: float(v) for k, v in (meta.get("fractions") or {}).items()}
+    pairs = [(a, b, "area of ") for a in shares for b in shares if shares[a] > 1.5 * shares[b] + 0.03]
+    counts = {k: len(v) for k, v in (meta.get("boxes") or {}).items()}
+    pairs += [(plural(a), plural(b), "") for a in counts for b in counts if counts[a] > 3 * counts[b] + 3]
+    if not pairs:
+        return []
+    more, less, _ = pairs[int(rng.integers(len(pairs)))]
+    first, second, answer = (more, less, "yes") if rng.random() < 0.5 else (less, more, "no")
+    verb = "Is" if more in shares else "Are"
+    return [Question(number, "comparison", f"{verb} there more {first} than {second} in this image?", answer)]
+
+
+def _count(number: int, meta: Mapping[str, Any], rng: np.random.Generator) -> list[Question]:
+    made = []
+    for word, boxes in (meta.get("boxes") or {}).items():
+        n = len(boxes)
+        if n < 2:
+            continue
+        # boxes are incomplete: a number far above what is boxed is the only safe no
+        for least, answer in ((int(rng.integers(2, n + 1)), "yes"), (5 * n + 20, "no")):
+            made.append(Question(number, "count", f"Are there at least {least} {plural(word)}?", answer))
+    return made
+
+
+def _balanced(made: Sequence[Question], rng: np.random.Generator) -> list[Question]:
+    groups: dict[tuple[str, str], list[Question]] = defaultdict(list)
+    for q in made:
+        groups[q.kind, q.answer].append(q)
+    kept: list[Question] = []
+    for kind in sorted({k for k, _ in groups}):
+        of_kind = {a: qs for (k, a), qs in groups.items() if k == kind}
+        if len(of_kind) < 2:
+            continue  # one possible answer asks nothing
+        least = min(map(len, of_kind.values()))
+        for answer in sorted(of_kind):
+            chosen = sorted(rng.permutation(len(of_kind[answer]))[:least])
+            kept += [of_kind[answer][i] for i in chosen]
+    return sorted(kept, key=lambda q: q.image)
+
+
+def verdict(said: str, question: Question) -> bool:
+    """Whether an answer is right: its first word that is one of the possible answers counts."""
+    options = {"yes", "no"} if question.answer in ("yes", "no") else {"rural", "urban"}
+    words = "".join(c if c.isalpha() else " " for c in said.lower()).split()
+    return next((w for w in words if w in options), "") == question.answer
+
+
+def evaluate(
+    items: Sequence[Item], asked: Sequence[Question], answer: Answerer, *, progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> dict[str, Any]:
+    """The JSON document: accuracy in percent overall and per kind, and always naming the commonest answer."""
+    right: dict[str, list[bool]] = defaultdict(list)
+    pixels: tuple[int, UInt8] | None = None
+    for done, question in enumerate(asked):
+        check(should_stop)
+        if pixels is None or pixels[0] != question.image:
+            pixels = question.image, np.asarray(items[question.image].pil(), dtype=np.uint8)
+        right[question.kind].append(verdict(answer(pixels[1], question.text), question))
+        progress(done + 1, len(asked), "questions")
+    everything = [r for found in right.values() for r in found]
+    return {
+        "accuracy": 100.0 * float(np.mean(everything)),
+        "per_kind": {k: 100.0 * float(np.mean(v)) for k, v in right.items()},
+        "questions": len(asked),
+        "questions_per_kind": {k: len(v) for k, v in right.items()},
+        "images": len({q.image for q in asked}),
+        "baselines": {"majority": {kind: _majority(asked, kind) for kind in right}},
+    }
+
+
+def _majority(asked: Sequence[Question], kind: str) -> float:
+    counts = Counter(q.answer for q in asked if q.kind == kind)
+    return 100.0 * max(counts.values()) / counts.total()
