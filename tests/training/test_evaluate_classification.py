@@ -72,3 +72,23 @@ def test_unlabelled_and_single_class_sets_are_refused(tmp_path: Path, capsys: py
     for source, said in ((flat, "class of 1.png"), (one, "at least two")):
         assert main(["classify", "--images", str(source)], lambda *a: FakeEncoder()) == 2
         assert said in capsys.readouterr().err
+
+
+def test_one_fold_of_places(tmp_path: Path) -> None:
+    from training.data.places import place_fold
+
+    files: dict[str, bytes] = {}
+    folds = []
+    for k in range(12):
+        lat = 0.025 + 0.05 * k
+        folds.append(place_fold(lat, 0.025, 2))
+        files |= {f"{k}.png": picture("red"), f"{k}.json": json.dumps(
+            {"class": "abc"[k % 3] if k else "only here", "lat": lat, "lon": 0.025}).encode()}
+    source = write_tar(tmp_path / "s.tar", files)
+    out = tmp_path / "o.json"
+    base = ["classify", "--images", str(source), "--json", str(out)]
+    assert main([*base, "--fold", "1/2"], lambda *a: FakeEncoder()) == 0
+    found = json.loads(out.read_text())
+    assert 0 < found["images"] <= folds.count(1) and ("only here" in found["classes"]) is (folds[0] == 1)
+    with pytest.raises(SystemExit):
+        main([*base, "--fold", "2/2"], lambda *a: FakeEncoder())

@@ -96,8 +96,8 @@ def test_banned_words_reach_no_caption_and_no_phrase() -> None:
 def test_commands_plan_and_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     colours = {"port": "red", "pond": "blue", "park": "green", "church": "grey"}
     metas = {c: json.dumps({"class": c, "captions": ["a harbor"][:k]}).encode() for k, c in enumerate(colours)}
-    shard = write_tar(tmp_path / "t.tar", {
-        name: data for c, colour in colours.items() for name, data in ((f"{c}.png", picture(colour)), (f"{c}.json", metas[c]))})
+    files = {f"{c}.png": picture(colour) for c, colour in colours.items()} | {f"{c}.json": m for c, m in metas.items()}
+    shard = write_tar(tmp_path / "t.tar", files)
     base = tmp_path / "base.yaml"
     base.write_text("name: small\nsets:\n  rsicd: {shards: [x]}\n  maps: {shards: [y], exclude: [zoo]}\n")
     out = tmp_path / "plan"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rsvlm_core.errors import DataError, UsageError
 from rsvlm_core.model.encoder import Encoder
 from rsvlm_core.progress import Progress, ShouldStop, never, silent
+from training.data import places
 from training.evaluate.images import Item, encode_images, list_images
 
 TEMPLATE = "An aerial image of {}."
@@ -49,6 +50,20 @@ def read_labelled(images: Sequence[str | Path]) -> LabelledSet:
         raise DataError(f"All images are of one class, {classes[0]}.", "Classification needs at least two classes.")
     number = {c: k for k, c in enumerate(classes)}
     return LabelledSet(items, np.array([number[n] for n in names], dtype=np.int64), classes)
+
+
+def only_fold(data: LabelledSet, fold: int, folds: int) -> LabelledSet:
+    """The images of a fold of places (see `training.data.places`), with the classes that are present among them.
+
+    Raises:
+        DataError: No images there, or of one class only.
+    """
+    kept = [k for k, item in enumerate(data.items) if places.side(item.meta(), fold, folds) == "test"]
+    present = sorted({int(data.truth[k]) for k in kept})
+    if len(present) < 2:
+        raise DataError(f"Fold {fold} of {folds} has images of {len(present)} classes.", "Choose another fold.")
+    truth = np.array([present.index(int(data.truth[k])) for k in kept], dtype=np.int64)
+    return LabelledSet([data.items[k] for k in kept], truth, [data.classes[p] for p in present])
 
 
 def plain_words(class_name: str) -> str:

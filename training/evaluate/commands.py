@@ -113,6 +113,8 @@ def _add_retrieval(commands: Any, name: str) -> None:
 
 def _classify(args: argparse.Namespace, load: Load) -> Document:
     data = classification.read_labelled(args.images)
+    if args.fold is not None:
+        data = classification.only_fold(data, *args.fold)
     names = {}
     for given in args.name or ():
         label, sign, words = given.partition("=")
@@ -133,6 +135,14 @@ def _add_classify(commands: Any, name: str) -> None:
     )
     made.add_argument("--template", default=classification.TEMPLATE, help="one {} for the class name")
     made.add_argument("--name", action="append", metavar="CLASS=WORDS", help="words for a class instead of its folder")
+    made.add_argument("--fold", type=_fold, metavar="K/N", help="only places of fold K of N (KEY.json: lat, lon)")
+
+
+def _fold(text: str) -> tuple[int, int]:
+    fold, folds = (int(part) for part in text.split("/"))
+    if not 0 <= fold < folds:
+        raise ValueError
+    return fold, folds
 
 
 def _caption(args: argparse.Namespace, load: Load) -> Document:
