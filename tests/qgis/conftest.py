@@ -145,3 +145,160 @@ def qgis_process(tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture
+def window(qgis_app):
+    """An `iface` with a real window, canvas and message bar; what is left at the end is checked by the tests."""
+    from qgis.core import QgsProject
+    from qgis.gui import QgsMapCanvas, QgsMessageBar
+    from qgis.PyQt.QtCore import QObject, Qt, pyqtSignal
+    from qgis.PyQt.QtWidgets import QMainWindow
+
+    class Window(QObject):
+        currentLayerChanged = pyqtSignal(object)
+
+        def __init__(self):
+            super().__init__()
+            self.main = QMainWindow()
+            self.main.resize(1200, 900)
+            self.canvas = QgsMapCanvas(self.main)
+            self.main.setCentralWidget(self.canvas)
+            self.bar = QgsMessageBar(self.canvas)
+            self.active, self.menu, self.bars, self.factories, self.filters = None, [], [], [], []
+
+        def mapCanvas(self):
+            return self.canvas
+
+        def mainWindow(self):
+            return self.main
+
+        def messageBar(self):
+            return self.bar
+
+        def activeLayer(self):
+            return self.active
+
+        def setActiveLayer(self, layer):
+            self.active = layer
+            self.currentLayerChanged.emit(layer)
+
+        def addDockWidget(self, area, dock):
+            self.main.addDockWidget(area, dock)
+
+        def removeDockWidget(self, dock):
+            self.main.removeDockWidget(dock)
+
+        def addPluginToRasterMenu(self, name, action):
+            self.menu.append(action)
+
+        def removePluginRasterMenu(self, name, action):
+            self.menu.remove(action)
+
+        def addToolBarIcon(self, action):
+            self.bars.append(action)
+
+        def removeToolBarIcon(self, action):
+            self.bars.remove(action)
+
+        def registerOptionsWidgetFactory(self, factory):
+            self.factories.append(factory)
+
+        def unregisterOptionsWidgetFactory(self, factory):
+            self.factories.remove(factory)
+
+        def registerLocatorFilter(self, found):
+            self.filters.append(found)
+
+        def deregisterLocatorFilter(self, found):
+            self.filters.remove(found)
+
+        def addCustomActionForLayerType(self, action, menu, kind, every):
+            self.menu.append(action)
+
+        def removeCustomActionForLayerType(self, action):
+            self.menu.remove(action)
+            return True
+
+        def openMessageLog(self):
+            pass
+
+        def docks(self):
+            from qgis.PyQt.QtWidgets import QDockWidget
+
+            return self.main.findChildren(QDockWidget)
+
+        def words(self):
+            """What the message bar says now."""
+            item = self.bar.currentItem()
+            return item.text() if item is not None else ""
+
+    made = Window()
+    made.main.show()
+    yield made
+    made.bar.clearWidgets()
+    QgsProject.instance().clear()
+    made.main.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    made.main.close()
+
+
+@pytest.fixture
+def until(qgis_app):
+    """Runs the event loop until a condition holds."""
+    import time
+
+    from qgis.PyQt.QtCore import QCoreApplication, QEventLoop
+
+    def wait(condition, seconds=20.0):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "waited in vain"
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+            QCoreApplication.sendPostedEvents(None, 52)  # deferred deletes
+
+    return wait
+
+
+@pytest.fixture
+def dock(engine, window, raster_file):
+    """The panel with one raster in the project."""
+    from qgis.core import QgsProject, QgsRasterLayer
+    from search_imagery_by_text.gui.dock import SearchDock
+    from search_imagery_by_text.session import Session
+
+    layer = QgsRasterLayer(str(raster_file), "ortho")
+    assert QgsProject.instance().addMapLayer(layer) is not None
+    window.canvas.setDestinationCrs(layer.crs())
+    window.canvas.setLayers([layer])
+    window.canvas.setExtent(layer.extent())
+    session = Session()
+    panel = SearchDock(window, session)
+    from qgis.PyQt.QtCore import Qt
+
+    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, panel)
+    yield panel
+    panel.leave()
+    session.close()
+    window.removeDockWidget(panel)
+    panel.deleteLater()
+
+
+@pytest.fixture
+def children():
+    """A function: the living children of a process, by default this one, with their command lines."""
+
+    def find(parent=None):
+        found = {}
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    with open(f"/proc/{name}/stat") as stat, open(f"/proc/{name}/cmdline") as line:
+                        state, above = stat.read().rsplit(")", 1)[1].split()[:2]
+                        words = line.read().replace("\0", " ")
+                except OSError:  # it has just ended
+                    continue
+                if int(above) == (parent or os.getpid()) and state != "Z":
+                    found[int(name)] = words
+        return found
+
+    return find

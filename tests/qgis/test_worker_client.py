@@ -1,6 +1,5 @@
 """The polled client against a child that misbehaves."""
 
-import os
 import threading
 import time
 
@@ -33,30 +32,15 @@ def ask(engine, raster_file, tmp_path):
     return run
 
 
-def children():
-    """Process ids of living children of this process."""
-    found = set()
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat") as file:
-                    state, parent = file.read().rsplit(")", 1)[1].split()[:2]
-            except OSError:
-                continue
-            if int(parent) == os.getpid() and state != "Z":
-                found.add(int(name))
-    return found
-
-
 @pytest.fixture(autouse=True)
-def no_child_is_left():
-    before = children()
+def no_child_is_left(children):
+    before = set(children())
     yield
     for _ in range(50):
-        if not children() - before:
+        if not set(children()) - before:
             return
         time.sleep(0.1)
-    raise AssertionError(f"children left: {children() - before}")
+    raise AssertionError(f"children left: {set(children()) - before}")
 
 
 def test_a_search_reports_progress_and_brings_hits(ask):

@@ -1,0 +1,191 @@
+"""The panel, driven offscreen against the fake engine."""
+
+import os
+import time
+
+import pytest
+from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsRectangle
+from qgis.PyQt.QtCore import QTimer
+
+
+def search(dock, until, text, seconds=20):
+    dock.search.text.lineEdit().setText(text)
+    dock.search.button.click()
+    until(lambda: not dock._session.busy, seconds)
+
+
+def results():
+    return [layer for layer in QgsProject.instance().mapLayers().values() if layer.name() != "ortho"]
+
+
+def test_the_raster_is_chosen_and_nothing_runs(dock):
+    assert dock.layer.currentLayer().name() == "ortho"
+    assert not dock._session.busy and not dock.progress.isVisible()
+
+
+def test_a_search_gives_pictures_and_a_styled_layer_in_a_group(dock, until):
+    search(dock, until, "houses; forest")
+    layer = results()[0]
+    assert layer.featureCount() == 50 and layer.name() == "Places: houses; forest"
+    assert [category.value() for category in layer.renderer().categories()] == ["houses", "forest"]
+    assert layer.metadata().title() == "Places: houses; forest" and "ortho" in layer.metadata().abstract()
+    assert layer.crs().authid() == "EPSG:25832"
+    assert QgsProject.instance().layerTreeRoot().findGroup("Search: ortho") is not None
+    assert dock.search.view.model().rowCount() == 50
+    assert dock.search.filters.isVisibleTo(dock)
+
+
+def test_the_slider_filters_list_and_map_without_a_new_search(dock, until):
+    search(dock, until, "houses")
+    layer = results()[0]
+    dock.search.confidence.setValue(60)
+    shown = dock.search.view.model().rowCount()
+    assert 0 < shown < 50 and layer.featureCount() == shown
+    dock.search.confidence.setValue(0)
+    assert dock.search.view.model().rowCount() == 50 and layer.featureCount() == 50
+    assert len(results()) == 1
+
+
+def test_pictures_are_drawn_for_what_is_seen(dock, until):
+    dock.show()
+    search(dock, until, "houses")
+    first = dock.search.view.model().index(0, 0).data(257)
+    until(lambda: dock.search.view.thumbnails.picture(first.fid, first.geometry.boundingBox()) is not None)
+    picture = dock.search.view.thumbnails.picture(first.fid, first.geometry.boundingBox())
+    assert len({picture.pixel(x, x) for x in range(0, picture.width(), 5)}) > 3
+
+
+def test_a_click_brings_the_place_into_the_map(dock, until, window):
+    search(dock, until, "houses")
+    hit = dock.search.view.model().index(3, 0).data(257)
+    dock.search.view.visited.emit(hit)
+    assert window.canvas.extent().contains(hit.geometry.boundingBox())
+    assert window.canvas.extent().width() < 4 * hit.geometry.boundingBox().width()
+    dock.search.view.chosen.emit(hit)
+    assert results()[0].selectedFeatureIds() == [hit.fid]
+
+
+def test_outlines_give_a_layer_and_say_the_threshold(dock, until):
+    dock.outline.text.setText("building; road")
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    layer = results()[0]
+    assert layer.fields().indexOf("area_m2") >= 0 and layer.featureCount() == 12
+    assert "0.210" in dock.outline.summary.text() and "building" in dock.outline.summary.text()
+
+
+def test_the_heatmap_goes_under_the_places_and_can_be_hidden(dock, until):
+    search(dock, until, "houses")
+    dock.search.heatmap.click()
+    until(lambda: not dock._session.busy)
+    heat = next(layer for layer in results() if layer.name().startswith("Heatmap"))
+    group = QgsProject.instance().layerTreeRoot().findGroup("Search: ortho")
+    assert [node.layer().name() for node in group.children()] == ["Places: houses", "Heatmap: houses"]
+    assert dock.search.heatmap.isChecked()
+    dock.search.heatmap.click()
+    assert not group.findLayer(heat.id()).itemVisibilityChecked()
+
+
+def test_the_second_search_uses_the_same_child(dock, until):
+    search(dock, until, "houses")
+    first = dock._session._worker.process.processId()
+    search(dock, until, "forest")
+    assert dock._session._worker.process.processId() == first
+
+
+def test_where_restricts(dock, until):
+    dock.where.set_rectangle(QgsRectangle(500000, 5699800, 500100, 5699900), QgsCoordinateReferenceSystem("EPSG:25832"))
+    search(dock, until, "houses")
+    assert QgsRectangle(499999, 5699799, 500101, 5699901).contains(results()[0].extent())
+
+
+def test_a_rectangle_outside_the_raster_is_told(dock, until, window):
+    dock.where.set_rectangle(QgsRectangle(0, 0, 1, 1), QgsCoordinateReferenceSystem("EPSG:25832"))
+    search(dock, until, "houses")
+    assert "outside" in window.words() and not results()
+
+
+@pytest.mark.parametrize("text, said", [("", "no text"), ("error", "no CRS"), ("exit", "exit status 7")])
+def test_faults_are_one_message(dock, until, window, text, said):
+    search(dock, until, text)
+    assert said in window.words() and not results()
+    assert dock.search.button.isEnabled() and not dock.progress.isVisible()
+    search(dock, until, "houses")
+    assert len(results()) == 1  # and the next search works
+
+
+def test_cancel_comes_back_and_the_child_stays_warm(dock, until):
+    dock.search.text.lineEdit().setText("slow")
+    dock.search.button.click()
+    until(lambda: dock.progress.bar.value() > 5)
+    pid, begun = dock._session._worker.process.processId(), time.monotonic()
+    dock.progress.cancel.click()
+    until(lambda: not dock._session.busy, 5)
+    assert time.monotonic() - begun < 1.5
+    assert dock._session._worker.process.processId() == pid and not results()
+
+
+def test_a_stubborn_child_is_ended_and_the_next_search_gets_a_new_one(dock, until):
+    dock.search.text.lineEdit().setText("stubborn")
+    dock.search.button.click()
+    until(lambda: dock.progress.bar.value() > 5)
+    pid, begun = dock._session._worker.process.processId(), time.monotonic()
+    dock.progress.cancel.click()
+    until(lambda: not dock._session.busy, 5)
+    assert time.monotonic() - begun < 2.5
+    search(dock, until, "houses")
+    assert len(results()) == 1 and dock._session._worker.process.processId() != pid
+    until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
+
+
+def test_killing_the_child_is_one_message_and_qgis_goes_on(dock, until, window):
+    dock.search.text.lineEdit().setText("slow")
+    dock.search.button.click()
+    until(lambda: dock.progress.bar.value() > 5)
+    os.kill(dock._session._worker.process.processId(), 9)
+    until(lambda: not dock._session.busy, 5)
+    assert "crashed" in window.words()
+    search(dock, until, "houses")
+    assert len(results()) == 1
+
+
+def test_removing_the_raster_in_the_middle_of_a_search(dock, until):
+    dock.search.text.lineEdit().setText("slow")
+    dock.search.button.click()
+    until(lambda: dock.progress.bar.value() > 5)
+    QgsProject.instance().removeMapLayer(dock.layer.currentLayer())
+    until(lambda: not dock._session.busy, 30)
+    assert dock.search.view.model().rowCount() == 50  # the places are there, the pictures are not
+
+
+def test_closing_the_project_with_results_shown(dock, until):
+    search(dock, until, "houses")
+    QgsProject.instance().clear()
+    until(lambda: dock.search.view.model().rowCount() == 0)
+    assert not dock.search.filters.isVisibleTo(dock)
+
+
+def test_a_file_that_is_gone_is_told(dock, until, window, raster_file):
+    raster_file.unlink()
+    search(dock, until, "houses")
+    assert "gone" in window.words()
+
+
+def test_the_window_does_not_stand_still(dock, until):
+    """No more than 100 ms between two ticks of a clock, finding the interpreter and starting the child included."""
+    ticks, clock = [], QTimer()
+    clock.timeout.connect(lambda: ticks.append(time.monotonic()))
+    clock.start(10)
+    dock.search.text.lineEdit().setText("slow")
+    dock.search.button.click()
+    until(lambda: dock.progress.bar.value() > 20)
+    dock.progress.cancel.click()
+    until(lambda: not dock._session.busy, 5)
+    clock.stop()
+    gaps = [after - before for before, after in zip(ticks, ticks[1:], strict=False)]
+    assert len(gaps) > 20 and max(gaps) < 0.1, max(gaps)
+
+
+def test_texts_are_remembered(dock, until):
+    search(dock, until, "a red roof")
+    assert dock.search.text.itemText(0) == "a red roof"
