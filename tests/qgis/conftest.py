@@ -132,18 +132,25 @@ def qgis_process(tmp_path):
     home.mkdir()
     runtime.mkdir(mode=0o700)
 
-    def run(plugins, python, *arguments, check=True, limit=600, **variables):
-        environment = {
+    def environment(plugins, python):
+        return {
             "PATH": "/usr/bin:/bin", "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "LANG": "C.UTF-8",
             "QT_QPA_PLATFORM": "offscreen", "QGIS_PLUGINPATH": str(plugins), "RSVLM_PYTHON": str(python),
-            "RSVLM_CACHE": str(tmp_path / "cache"), **variables,
+            "RSVLM_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),
         }
-        done = subprocess.run([program, *map(str, arguments)], env=environment, capture_output=True, text=True,
-                              timeout=limit)
+
+    def start(plugins, python, *arguments):
+        return subprocess.Popen([program, *map(str, arguments)], env=environment(plugins, python),
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def run(plugins, python, *arguments, check=True, limit=600):
+        done = subprocess.run([program, *map(str, arguments)], env=environment(plugins, python), capture_output=True,
+                              text=True, timeout=limit)
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
         return done
 
+    run.start = start
     return run
 
 

@@ -1,7 +1,6 @@
 """Enable, disable, enable: nothing is left; QGIS goes: no child is left."""
 
 import os
-import subprocess
 import sys
 import time
 
@@ -43,13 +42,9 @@ def test_without_a_window_there_is_only_the_provider(engine):
 
 def test_the_child_goes_when_qgis_is_killed(qgis_process, fake_plugins, raster_file, tmp_path, children):
     """kill -9 of the QGIS process in the middle of a run."""
-    environment = dict(os.environ, QGIS_PLUGINPATH=str(fake_plugins), RSVLM_PYTHON=sys.executable,
-                       QT_QPA_PLATFORM="offscreen", HOME=str(tmp_path / "home"), XDG_RUNTIME_DIR=str(tmp_path / "run"))
     qgis_process(fake_plugins, sys.executable, "plugins", "enable", "search_imagery_by_text")
-    process = subprocess.Popen(
-        ["/usr/bin/qgis_process.bin", "run", "rsvlm:searchbytext", "--", f"INPUT={raster_file}",
-         "TEXT=slow", f"OUTPUT={tmp_path / 'h.gpkg'}"],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = qgis_process.start(fake_plugins, sys.executable, "run", "rsvlm:searchbytext", "--",
+                                 f"INPUT={raster_file}", "TEXT=slow", f"OUTPUT={tmp_path / 'h.gpkg'}")
     child = None
     end = time.monotonic() + 30
     while child is None and time.monotonic() < end:
