@@ -1,0 +1,267 @@
+"""From a source and texts to labels: windows scored, thresholds chosen, blocks labelled.
+
+Rasters and plain arrays go the same way, so what is evaluated is what users get.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsvlm_core.errors import RasterError, UsageError
+from rsvlm_core.imagery.patch import Window
+from rsvlm_core.localize import refine as edges
+from rsvlm_core.localize.prompts import Prompts, confidence_of
+from rsvlm_core.localize.source import PatchSource
+from rsvlm_core.localize.stitch import CellGrid, ScoreRaster, Span, fill, sample_all
+from rsvlm_core.localize.threshold import Threshold, auto_threshold, fixed_threshold
+from rsvlm_core.model.encoder import Encoder, Float32, ModelInfo, UInt8
+
+METHODS = ("auto", "smooth", "attention", "dense", "tiles")
+NODATA = 255
+_BATCH_PIXELS = 400_000  # per call of the model: small enough to stop within a second on two cores
+_TILE_CELLS = 8  # cells across one tile of the method "tiles"
+
+
+@dataclass(frozen=True)
+class ScorePlan:
+    """How a source is scored.
+
+    Attributes:
+        gsds: Metres per pixel that the model sees, finest first; scores of several are averaged.
+        method: Of `Encoder.encode_patches`, or "tiles": one embedding for each of many overlapping tiles.
+        stride: Pixels per cell.
+        side: Cells of a window's side.
+        overlap: Cells that neighbouring windows share.
+    """
+
+    gsds: tuple[float, ...]
+    method: str
+    stride: int
+    side: int
+    overlap: int
+
+    @classmethod
+    def of(
+        cls, info: ModelInfo, gsd_m: tuple[float, float], *, method: str = "auto", gsds: Sequence[float] | None = None,
+        window_px: int | None = None,
+    ) -> ScorePlan:
+        """Sensible values for a model and a source.
+
+        Args:
+            info: The model's.
+            gsd_m: Metres per pixel of the source along columns and rows.
+            method: One of `METHODS`.
+            gsds: Metres per pixel to score at; None takes the source's own where the model was trained for it, else the
+                nearest end of the model's range.
+            window_px: Side of a window in pixels that the model sees; None takes one that suits the model.
+
+        Raises:
+            UsageError: Unknown method, or a ground resolution that is no positive number.
+        """
+        if method not in METHODS:
+            raise UsageError(f"There is no method {method!r}.", f"Choose one of {', '.join(METHODS)}.")
+        if gsds is not None and (not gsds or not all(math.isfinite(g) and g > 0 for g in gsds)):
+            raise UsageError("A ground resolution must be a positive number of metres per pixel.")
+        own = math.sqrt(gsd_m[0] * gsd_m[1])
+        low, high = info.gsd_m
+        chosen = tuple(sorted(set(gsds))) if gsds is not None else (min(max(own, low), high),)
+        if method == "tiles":
+            stride = max(1, info.image_size // _TILE_CELLS)
+            return cls(chosen, method, stride, _TILE_CELLS, _TILE_CELLS * 3 // 4)
+        if window_px is None:
+            # Strides below a vision transformer's patch are those of convolutional maps, which take any size, and
+            # better large ones: less overlap for the same context.
+            window_px = info.image_size * (2 if info.patch_stride < 14 else 1)
+        side = max(1, window_px // info.patch_stride)
+        return cls(chosen, method, info.patch_stride, side, max(1, side // 4) if side > 1 else 0)
+
+
+@dataclass(frozen=True)
+class LabelledBlock:
+    """A rectangle of whole pixels of the source, decided.
+
+    Attributes:
+        row: First row in the source.
+        col: First column.
+        labels: [h, w] uint8: 0 background, 1...T the texts in order, 255 where there is no imagery.
+        confidence: [h, w, T] float32 in 0..1.
+        cosine: [h, w, T] float32.
+        valid: [h, w] bool.
+    """
+
+    row: int
+    col: int
+    labels: UInt8
+    confidence: Float32
+    cosine: Float32
+    valid: NDArray[np.bool_]
+
+
+class Scored:
+    """A source whose scores are in temporary rasters.
+
+    Args:
+        source: Gives the pixels.
+        gsd_m: Its metres per pixel along columns and rows.
+        prompts: The texts.
+        encoder: The model.
+        plan: How to score.
+        folder: A temporary folder, which must outlive this object.
+        area: Part of the source that matters, in its pixels; None for all.
+    """
+
+    def __init__(
+        self, source: PatchSource, gsd_m: tuple[float, float], prompts: Prompts, encoder: Encoder, plan: ScorePlan,
+        folder: Path, area: Window | None = None,
+    ) -> None:
+        self.source, self.prompts, self.plan = source, prompts, plan
+        self._encoder = encoder
+        whole = area or Window(0, 0, source.width, source.height)
+        self.first_col, self.first_row = int(math.floor(whole.col + 1e-6)), int(math.floor(whole.row + 1e-6))
+        self.width = math.ceil(whole.col + whole.width - 1e-6) - self.first_col
+        self.height = math.ceil(whole.row + whole.height - 1e-6) - self.first_row
+        grids = [CellGrid.over(source, gsd_m, g, plan.stride, area=area, side=plan.side) for g in plan.gsds]
+        self._spans = [grid.spans(plan.side, plan.overlap) for grid in grids]
+        self._rasters = [ScoreRaster(grid, len(prompts.texts) + 1, folder) for grid in grids]
+        self.failed: list[str] = []
+
+    @property
+    def windows(self) -> int:
+        """How many windows `run` scores."""
+        return sum(len(spans) for spans in self._spans)
+
+    @property
+    def cell(self) -> float:
+        """Side of the finest cell in pixels of the source."""
+        return math.sqrt(self._rasters[0].grid.cell[0] * self._rasters[0].grid.cell[1])
+
+    def run(self, before_each: Callable[[int], None] = lambda done: None) -> None:
+        """Score all windows.
+
+        Args:
+            before_each: Called with the number of windows done; may raise to stop.
+
+        Raises:
+            RasterError: No window at all could be read; single failures are listed in `failed`.
+        """
+        before = 0
+        for raster, spans in zip(self._rasters, self._spans, strict=True):
+            side = (spans[0].rows * self.plan.stride) * (spans[0].cols * self.plan.stride)
+
+            def note(span: Span, error: Exception, grid: CellGrid = raster.grid) -> None:
+                if not isinstance(error, RasterError):
+                    raise error
+                at = grid.window(span)
+                self.failed.append(f"column {at.col:.0f}, row {at.row:.0f}: {error.message}")
+
+            fill(
+                raster, self.source, self._score, spans, max(1, _BATCH_PIXELS // side),
+                lambda done, before=before: before_each(before + done), note,  # type: ignore[misc]
+            )
+            before += len(spans)
+        if self.failed and len(self.failed) == self.windows:
+            raise RasterError(f"Nothing of the imagery could be read: {self.failed[0]}")
+
+    def thresholds(self, threshold: str | float = "auto") -> list[Threshold]:
+        """One decision for each text, from the cells of the area that matters.
+
+        Args:
+            threshold: "auto", or a confidence in 0..1 for all texts.
+
+        Raises:
+            UsageError: Neither.
+        """
+        if threshold != "auto":
+            if isinstance(threshold, str) or not 0 <= threshold <= 1:
+                raise UsageError(f"The threshold cannot be {threshold!r}.", "Give auto, or a confidence from 0 to 1.")
+            return [fixed_threshold(float(threshold))] * len(self.prompts.texts)
+        logits = np.concatenate(list(self._cell_logits()))
+        return [auto_threshold(logits[:, t]) for t in range(logits.shape[1])]
+
+    def blocks(
+        self, thresholds: Sequence[Threshold], refine: str = "none", size: int = 1024,
+        inside: Callable[[Window], NDArray[np.bool_]] | None = None,
+    ) -> Iterator[LabelledBlock]:
+        """Label the area, block by block, row by row.
+
+        Args:
+            thresholds: One for each text.
+            refine: "none", or "edges" for the guided filter.
+            size: Side of a block in pixels.
+            inside: Which pixels of a window take part, for areas that are no rectangle.
+        """
+        for row in range(self.first_row, self.first_row + self.height, size):
+            for col in range(self.first_col, self.first_col + self.width, size):
+                h = min(size, self.first_row + self.height - row)
+                w = min(size, self.first_col + self.width - col)
+                yield self._block(row, col, h, w, thresholds, refine, inside)
+
+    def count_blocks(self, size: int = 1024) -> int:
+        """How many blocks `blocks` gives."""
+        return math.ceil(self.height / size) * math.ceil(self.width / size)
+
+    def _score(self, images: UInt8) -> Float32:
+        if self.plan.method != "tiles":
+            return self.prompts.channels(self._encoder.encode_patches(images, self.plan.method))
+        size = self._encoder.info.image_size
+        rows, cols = images.shape[1] // self.plan.stride, images.shape[2] // self.plan.stride
+        if images.shape[1:3] != (size, size):  # at the border of small imagery, or a size that does not divide
+            from PIL import Image
+
+            images = np.stack([np.asarray(Image.fromarray(i).resize((size, size))) for i in images])
+        one = self.prompts.channels(self._encoder.encode_images(images))
+        return np.broadcast_to(one[:, None, None], (len(one), rows, cols, one.shape[-1]))
+
+    def _cell_logits(self) -> Iterator[Float32]:
+        """[n, T] logits at the centres of the finest cells inside the area."""
+        grid = self._rasters[0].grid
+        x = (grid.origin[0] + np.arange(grid.cols) + 0.5) * grid.cell[0]
+        y = (grid.origin[1] + np.arange(grid.rows) + 0.5) * grid.cell[1]
+        # At least one cell counts, also where the area is smaller than that.
+        x = _within(x, self.first_col, self.first_col + self.width)
+        y = _within(y, self.first_row, self.first_row + self.height)
+        for first in range(0, len(y), 128):
+            values, known = sample_all(self._rasters, x, y[first : first + 128])
+            yield self.prompts.logits(values[known])
+
+    def _block(
+        self, row: int, col: int, h: int, w: int, thresholds: Sequence[Threshold], refine: str,
+        inside: Callable[[Window], NDArray[np.bool_]] | None,
+    ) -> LabelledBlock:
+        radius = max(1, round(self.cell)) if refine == "edges" else 0
+        margin = edges.reach(radius) if radius else 0
+        top, left = min(margin, row), min(margin, col)
+        r0, c0 = row - top, col - left
+        r1, c1 = min(self.source.height, row + h + margin), min(self.source.width, col + w + margin)
+        values, known = sample_all(self._rasters, np.arange(c0, c1) + 0.5, np.arange(r0, r1) + 0.5)
+        core = (slice(top, top + h), slice(left, left + w))
+        try:
+            patch = self.source.read(Window(c0, r0, c1 - c0, r1 - r0), (r1 - r0, c1 - c0))
+        except RasterError as error:
+            self.failed.append(f"column {col}, row {row}: {error.message}")
+            blank = np.zeros((h, w, len(thresholds)), np.float32)
+            return LabelledBlock(row, col, np.full((h, w), NODATA, np.uint8), blank, blank, np.zeros((h, w), bool))
+        logits = self.prompts.logits(values)
+        if radius:
+            logits = edges.guided(logits, patch.rgb, patch.valid & known, radius)
+        logits, cosine = logits[core], values[core][..., :-1]
+        valid = (patch.valid & known)[core]
+        if inside is not None:
+            valid = valid & inside(Window(col, row, w, h))
+        limits = np.array([t.logit if t.present else np.inf for t in thresholds], np.float32)
+        open_ = np.where(logits > limits, logits, -np.inf)
+        labels = np.where(np.isfinite(open_).any(axis=-1), open_.argmax(axis=-1) + 1, 0).astype(np.uint8)
+        labels[~valid] = NODATA
+        return LabelledBlock(row, col, labels, confidence_of(logits), np.ascontiguousarray(cosine), valid)
+
+
+def _within(at: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.floating[Any]]:
+    inside = at[(at >= low) & (at < high)]
+    return inside if len(inside) else np.array([(low + high) / 2])

@@ -1,0 +1,285 @@
+"""Overlapping windows blended into one score raster without seams, in bounded memory.
+
+Scores live on cells of the model's patch grid, laid over the source from its upper left corner: every window covers
+whole cells, so blending needs no resampling, and a cell's score is the weighted mean over the windows that saw it.
+Several scales have a raster each; they are averaged where they are read.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsvlm_core.errors import OutputError
+from rsvlm_core.imagery.patch import Patch, Window
+from rsvlm_core.localize.source import PatchSource
+from rsvlm_core.model.encoder import Float32, UInt8
+
+# Between the centre of a window and its border the weight falls to this, never to zero: at the border of the imagery
+# there is no second window.
+_EDGE_WEIGHT = 0.02
+
+
+@dataclass(frozen=True)
+class Span:
+    """A rectangle of cells.
+
+    Attributes:
+        row: First row.
+        col: First column.
+        rows: Rows.
+        cols: Columns.
+    """
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True)
+class CellGrid:
+    """The patch grid of one scale over a source.
+
+    Attributes:
+        gsd_m: Metres per pixel that the model sees.
+        cell: (width, height) of a cell in pixels of the source; not whole numbers in general.
+        origin: (column, row) of the first cell, in cells from the source's corner.
+        rows: Rows of cells.
+        cols: Columns of cells.
+        stride: Pixels per cell that the model sees.
+    """
+
+    gsd_m: float
+    cell: tuple[float, float]
+    origin: tuple[int, int]
+    rows: int
+    cols: int
+    stride: int
+
+    @classmethod
+    def over(
+        cls, source: PatchSource, gsd_m: tuple[float, float], model_gsd_m: float, stride: int, *,
+        area: Window | None = None, side: int = 1,
+    ) -> CellGrid:
+        """Lay a grid over a source, or over an area of it and its surroundings.
+
+        Args:
+            source: Gives width and height.
+            gsd_m: Metres per pixel of the source along columns and rows.
+            model_gsd_m: Metres per pixel that the model shall see.
+            stride: Pixels per cell that the model sees.
+            area: In pixels of the source; None for all of it. The grid is a quarter window larger on all sides, where
+                the source has more, and at least a window: what lies around a place tells what it is.
+            side: Cells of a window's side.
+        """
+        cell = (stride * model_gsd_m / gsd_m[0], stride * model_gsd_m / gsd_m[1])
+        starts, counts = [], []
+        for first, length, limit, size in (
+            (area.col if area else 0.0, area.width if area else float(source.width), source.width, cell[0]),
+            (area.row if area else 0.0, area.height if area else float(source.height), source.height, cell[1]),
+        ):
+            total = max(1, math.ceil(limit / size - 1e-6))
+            start, end = math.floor(first / size + 1e-6), math.ceil((first + length) / size - 1e-6)
+            if area is not None:
+                start, end = start - side // 4, end + side // 4
+                if end - start < side:
+                    start = (start + end - side) // 2
+                    end = start + side
+                if end > total:
+                    start, end = start - (end - total), total
+                start = max(0, start)
+                end = min(total, max(end, start + 1))
+            starts.append(start)
+            counts.append(min(total, max(1, end)) - start)
+        return cls(model_gsd_m, cell, (starts[0], starts[1]), counts[1], counts[0], stride)
+
+    def window(self, span: Span) -> Window:
+        """A span of this grid in pixels of the source."""
+        return Window(
+            (self.origin[0] + span.col) * self.cell[0], (self.origin[1] + span.row) * self.cell[1],
+            span.cols * self.cell[0], span.rows * self.cell[1],
+        )  # fmt: skip
+
+    def inside(self, span: Span, source: PatchSource) -> NDArray[np.float64]:
+        """[rows, cols] share of each cell that lies inside the source: 1 but along its right and lower border."""
+        rows = source.height / self.cell[1] - self.origin[1] - span.row - np.arange(span.rows)
+        cols = source.width / self.cell[0] - self.origin[0] - span.col - np.arange(span.cols)
+        return np.asarray(np.clip(rows, 1e-6, 1)[:, None] * np.clip(cols, 1e-6, 1)[None, :])
+
+    def spans(self, side: int, overlap: int) -> list[Span]:
+        """Overlapping windows of `side` x `side` cells that cover the grid, evenly spread, in reading order.
+
+        Args:
+            side: Cells of a window's side; smaller where the grid is.
+            overlap: Least number of cells that neighbours share.
+        """
+        rows, cols = min(side, self.rows), min(side, self.cols)
+        return [
+            Span(r, c, rows, cols)
+            for r in _starts(self.rows, rows, min(overlap, rows - 1))
+            for c in _starts(self.cols, cols, min(overlap, cols - 1))
+        ]
+
+
+class ScoreRaster:
+    """A blended raster of C channels on a cell grid, kept in a temporary file.
+
+    Args:
+        grid: Its cells.
+        channels: C.
+        folder: Where the file goes; it is deleted with the folder.
+
+    Raises:
+        OutputError: The disk has no room for it.
+    """
+
+    def __init__(self, grid: CellGrid, channels: int, folder: Path) -> None:
+        self.grid, self.channels = grid, channels
+        needed = 4 * (channels + 1) * grid.rows * grid.cols
+        if shutil.disk_usage(folder).free < needed + 64_000_000:  # a full disk would kill the process, not raise
+            raise OutputError(
+                f"The temporary folder {folder} has no room for a score raster of {needed / 1e9:.1f} GB.",
+                "Free space, set TMPDIR to another disk, or give a smaller extent.",
+            )
+        handle = tempfile.NamedTemporaryFile(dir=folder, suffix=".scores", delete=False)  # noqa: SIM115
+        handle.close()
+        shape = (grid.rows, grid.cols, channels + 1)
+        self._sums: NDArray[np.float32] = np.memmap(handle.name, np.float32, "w+", shape=shape)
+
+    def add(self, span: Span, values: Float32, seen: NDArray[np.bool_]) -> None:
+        """Blend in a window.
+
+        Args:
+            span: Its cells.
+            values: [rows, cols, C] float32.
+            seen: [rows, cols] bool; cells that hold no imagery are left out.
+        """
+        weight = (_taper(span.rows)[:, None] * _taper(span.cols)[None, :] * seen).astype(np.float32)
+        part = self._sums[span.row : span.row + span.rows, span.col : span.col + span.cols]
+        part[..., :-1] += weight[..., None] * np.where(seen[..., None], values, 0)
+        part[..., -1] += weight
+
+    def sample(self, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> tuple[Float32, Float32]:
+        """Interpolate bilinearly between cell centres; cells without imagery take no part.
+
+        Args:
+            x: [w] columns in pixels of the source (0.5 is the centre of the first pixel), ascending.
+            y: [h] rows.
+
+        Returns:
+            [h, w, C] float32 values, 0 where nothing is known, and [h, w] float32 how much of the neighbourhood is.
+        """
+        r0, r1, fr = self._neighbours(y / self.grid.cell[1] - self.grid.origin[1], self.grid.rows)
+        c0, c1, fc = self._neighbours(x / self.grid.cell[0] - self.grid.origin[0], self.grid.cols)
+        top, left = int(r0.min()), int(c0.min())
+        part = np.array(self._sums[top : int(r1.max()) + 1, left : int(c1.max()) + 1])
+        weight = part[..., -1:]
+        known = (weight > 0).astype(np.float32)
+        part = np.concatenate([part[..., :-1] / np.where(weight > 0, weight, 1), known], axis=-1)
+        rows = part[r0 - top] * (1 - fr)[:, None, None] + part[r1 - top] * fr[:, None, None]
+        out = rows[:, c0 - left] * (1 - fc)[None, :, None] + rows[:, c1 - left] * fc[None, :, None]
+        share: Float32 = out[..., -1].astype(np.float32, copy=False)
+        values: Float32 = (out[..., :-1] / np.maximum(share, 1e-6)[..., None]).astype(np.float32, copy=False)
+        return values, share
+
+    @staticmethod
+    def _neighbours(at: NDArray[np.floating[Any]], count: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Float32]:
+        """Cells before and after positions in cells, and how far towards the second."""
+        centre = np.clip(at - 0.5, 0, count - 1)
+        first = np.floor(centre).astype(np.intp)
+        return first, np.minimum(first + 1, count - 1), np.asarray(centre - first, np.float32)
+
+
+Score = Callable[[UInt8], Float32]
+
+
+def fill(
+    raster: ScoreRaster, source: PatchSource, score: Score, spans: Sequence[Span], batch: int,
+    before_each: Callable[[int], None] = lambda done: None,
+    on_error: Callable[[Span, Exception], None] | None = None,
+) -> None:
+    """Score windows and blend them in; the order of `spans` does not matter beyond float rounding.
+
+    Args:
+        raster: Takes the scores.
+        source: Gives the pixels.
+        score: [B, H, W, 3] uint8 -> [B, H/stride, W/stride, C] float32.
+        spans: Windows of the raster's grid.
+        batch: Windows scored at once, where they are of one size.
+        before_each: Called with the number of windows done; may raise to stop.
+        on_error: Called when a window cannot be read, instead of raising.
+    """
+    stride, waiting, done = raster.grid.stride, list[tuple[Span, Patch]](), 0
+
+    def flush() -> None:
+        nonlocal done
+        if waiting:
+            values = score(np.stack([patch.filled() for _, patch in waiting]))
+            for (span, patch), value in zip(waiting, values, strict=True):
+                share = patch.valid.reshape(span.rows, stride, span.cols, stride).mean(axis=(1, 3))
+                raster.add(span, value, share >= 0.5 * raster.grid.inside(span, source))
+            done += len(waiting)
+            waiting.clear()
+
+    for span in spans:
+        before_each(done)
+        if waiting and (waiting[0][0].rows, waiting[0][0].cols) != (span.rows, span.cols):
+            flush()
+        try:
+            patch = source.read(raster.grid.window(span), (span.rows * stride, span.cols * stride))
+        except Exception as error:
+            if on_error is None:
+                raise
+            on_error(span, error)
+            done += 1
+            continue
+        if not patch.valid.any():
+            done += 1
+            continue
+        waiting.append((span, patch))
+        if len(waiting) >= batch:
+            flush()
+    flush()
+    before_each(done)
+
+
+def sample_all(
+    rasters: Sequence[ScoreRaster], x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]
+) -> tuple[Float32, NDArray[np.bool_]]:
+    """The mean over scales at places in pixels of the source.
+
+    Returns:
+        [h, w, C] float32 and [h, w] bool whether any scale knows the place.
+    """
+    total, share = rasters[0].sample(x, y)
+    total *= share[..., None]
+    for raster in rasters[1:]:
+        values, known = raster.sample(x, y)
+        total += values * known[..., None]
+        share = share + known
+    mean: Float32 = (total / np.maximum(share, 1e-6)[..., None]).astype(np.float32, copy=False)
+    return mean, share > 1e-3
+
+
+def _starts(total: int, side: int, overlap: int) -> list[int]:
+    """First cells of windows: as few as keep the overlap, spread evenly, the last one flush with the end."""
+    if total <= side:
+        return [0]
+    count = math.ceil((total - side) / max(1, side - overlap)) + 1
+    return sorted({round(i * (total - side) / (count - 1)) for i in range(count)})
+
+
+def _taper(n: int) -> NDArray[np.float64]:
+    """[n] weights along a window: one in the middle, falling linearly towards both ends."""
+    at = (np.arange(n) + 0.5) / n
+    weight: NDArray[np.float64] = np.maximum(1 - np.abs(2 * at - 1), _EDGE_WEIGHT)
+    return weight

@@ -1,0 +1,349 @@
+"""Where it is: rasters and texts -> polygons, and on request a label raster and a score raster."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from rasterio.features import geometry_mask
+
+from rsvlm_core.errors import UsageError
+from rsvlm_core.imagery.patch import Window
+from rsvlm_core.imagery.raster import Extent, Raster, as_geometry, outside
+from rsvlm_core.localize import polygons as outlines
+from rsvlm_core.localize.prompts import Prompts
+from rsvlm_core.localize.rasters import check_raster_out, label_raster, score_raster
+from rsvlm_core.localize.refine import REFINEMENTS
+from rsvlm_core.localize.sam import Predictor, load_predictor, refine_blocks
+from rsvlm_core.localize.scoring import NODATA, LabelledBlock, Scored, ScorePlan
+from rsvlm_core.localize.source import ArrayImage
+from rsvlm_core.localize.threshold import Threshold
+from rsvlm_core.model.encoder import Encoder, Float32, UInt8
+from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
+from rsvlm_core.vectors import FIELDS, empty_frame
+
+BLOCK = 1024  # pixels; two tiles of the written rasters
+MIN_AREA_CELLS = 2.0  # smaller than this the model cannot have meant it
+TOLERANCE_PX = 1.5  # straightens the staircase of the pixels and keeps the corners of a shed
+
+
+@dataclass(frozen=True)
+class SegmentResult:
+    """What was found.
+
+    Attributes:
+        masks: `rank, score, confidence, text, source, model, gsd_m, area_m2, mean_score, geometry`, best first, in the
+            CRS of the first raster. `score` is the best cosine inside the polygon, `mean_score` the mean, `confidence`
+            the mean confidence.
+        threshold: The confidence above which a place took each text (of several rasters, the mean over those where the
+            text was found).
+        seconds: Wall time.
+        failed: Places that could not be read, one line each.
+    """
+
+    masks: gpd.GeoDataFrame
+    threshold: dict[str, float]
+    seconds: float
+    failed: list[str] = field(default_factory=list)
+
+
+class ArraySegmentation(NamedTuple):
+    """What was found in an array.
+
+    Attributes:
+        labels: [H, W] uint8: 0 background, 1...T the texts in order, 255 where not valid.
+        scores: [T, H, W] float32 confidence.
+        thresholds: One decision for each text.
+    """
+
+    labels: UInt8
+    scores: Float32
+    thresholds: list[Threshold]
+
+
+def segment_array(
+    rgb: UInt8, gsd_m: float, texts: Sequence[str] | Prompts, encoder: Encoder, threshold: str | float = "auto",
+    refine: str = "none", *, method: str = "auto", gsd: float | Sequence[float] | None = None,
+    valid: NDArray[np.bool_] | None = None, window_px: int | None = None,
+) -> ArraySegmentation:
+    """Segment an array, exactly as `segment` does a raster.
+
+    Args:
+        rgb: [H, W, 3] uint8.
+        gsd_m: Metres per pixel.
+        texts: What to look for, or `Prompts` where the same texts are used again.
+        encoder: The model.
+        threshold: "auto", or a confidence in 0..1.
+        refine: "none" or "edges".
+        method: Of `Encoder.encode_patches`, or "tiles".
+        gsd: Metres per pixel at which the model looks, one or several; None for what suits the model.
+        valid: [H, W] bool; None where all is.
+        window_px: Side of a window in pixels that the model sees; None for what suits it.
+    """
+    if refine not in ("none", "edges"):
+        raise UsageError(f"Arrays cannot be refined by {refine!r}.", "Choose none or edges.")
+    prompts = texts if isinstance(texts, Prompts) else Prompts.of(texts, encoder)
+    image = ArrayImage(rgb, valid)
+    plan = ScorePlan.of(encoder.info, (gsd_m, gsd_m), method=method, gsds=_scales(gsd), window_px=window_px)
+    with tempfile.TemporaryDirectory(prefix="rsvlm-", ignore_cleanup_errors=True) as folder:
+        scored = Scored(image, (gsd_m, gsd_m), prompts, encoder, plan, Path(folder))
+        scored.run()
+        thresholds = scored.thresholds(threshold)
+        labels = np.empty(rgb.shape[:2], np.uint8)
+        scores = np.empty((len(prompts.texts), *labels.shape), np.float32)
+        for block in scored.blocks(thresholds, refine, BLOCK):
+            h, w = block.labels.shape
+            at = (slice(block.row, block.row + h), slice(block.col, block.col + w))
+            labels[at] = block.labels
+            scores[:, at[0], at[1]] = np.moveaxis(block.confidence, -1, 0)
+    return ArraySegmentation(labels, scores, thresholds)
+
+
+def segment(
+    sources: Sequence[str], texts: Sequence[str], encoder: Encoder, *, threshold: str | float = "auto",
+    refine: str = "none", extent: Extent | None = None, min_area_m2: float | None = None, method: str = "auto",
+    gsd: float | Sequence[float] | None = None, bands: Sequence[int] | None = None, mask_raster: Path | None = None,
+    scores: Path | None = None, simplify_m: float | None = None, orthogonal: bool = False,
+    window_px: int | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
+) -> SegmentResult:
+    """Find what texts name, as polygons. Each pixel takes the text that fits best, or none.
+
+    Args:
+        sources: Rasters: paths or URLs.
+        texts: What to look for.
+        encoder: The model.
+        threshold: "auto" (see `localize.threshold`), or a confidence in 0..1.
+        refine: "none"; "edges" draws outlines to the edges of the image; "sam" prompts a Segment Anything model.
+        extent: xmin, ymin, xmax, ymax or a geometry in the CRS of the first raster; pixels whose centre lies outside
+            take no part.
+        min_area_m2: Smaller polygons are left out; None for two cells of the model's patch grid.
+        method: How patches are read from the model: "auto", "smooth", "attention", "dense", or "tiles".
+        gsd: Metres per pixel at which the model looks, one or several (averaged); None for what suits raster and model.
+        bands: 1-based bands seen as red, green, blue.
+        mask_raster: A GeoTIFF to write: uint8, pixels as in the raster, 1...T the texts in order, 0 none, 255 nodata.
+        scores: A GeoTIFF to write: float32 confidence, one band for each text, -9999 where there is no imagery.
+        simplify_m: Ground tolerance of the outlines; None for one and a half pixels, 0 for every corner.
+        orthogonal: Whether outlines get right angles where that changes them little; for buildings.
+        window_px: Side of a window in pixels that the model sees; None for what suits it.
+        progress: Told of windows and blocks done.
+        should_stop: Polled between batches.
+
+    Raises:
+        UsageError: Nothing to look for, an extent that misses every raster, several rasters and one output raster.
+        RasterError: A raster cannot be used.
+        OutputError: An output raster cannot be written.
+        Stopped: The user stopped; nothing is written.
+    """
+    started = time.monotonic()
+    if not sources:
+        raise UsageError("No raster is given.", "Name at least one.")
+    if refine not in REFINEMENTS:
+        raise UsageError(f"There is no refinement {refine!r}.", f"Choose one of {', '.join(REFINEMENTS)}.")
+    if len(sources) > 1 and (mask_raster or scores):
+        raise UsageError(
+            "A label or score raster is written for one raster at a time.", "Run them one by one, or a VRT of all."
+        )
+    for out in (mask_raster, scores):
+        if out is not None:
+            check_raster_out(out)
+    predictor = load_predictor() if refine == "sam" else None  # before the work, not after it
+    prompts = Prompts.of(texts, encoder)
+    found: list[gpd.GeoDataFrame] = []
+    decisions: list[list[Threshold]] = []
+    failed: list[str] = []
+    crs: CRS | None = None
+    missed: tuple[str, str] | None = None
+    for i, source in enumerate(sources):
+        with Raster.open(source, bands=bands) as raster:
+            first = crs is None
+            crs = crs or raster.crs
+            geometry = None if extent is None else as_geometry(extent)
+            if geometry is not None and not first:
+                geometry = _reproject(geometry, crs, raster.crs)
+            if geometry is not None and geometry.intersection(raster.footprint).area == 0:
+                missed = outside(geometry, raster.footprint.bounds, raster.source)
+                continue
+            task = _Task(
+                raster, prompts, encoder, geometry, threshold, refine, min_area_m2, method, _scales(gsd), mask_raster,
+                scores, simplify_m, orthogonal, window_px,
+                _share(progress, i, len(sources)), should_stop, predictor,
+            )  # fmt: skip
+            masks, thresholds, trouble = task.run()
+            found.append(masks if first else masks.to_crs(crs))
+            decisions.append(thresholds)
+            failed += [f"{raster.source}: {line}" for line in trouble]
+    if missed is not None and not decisions:
+        raise UsageError(*missed)
+    assert crs is not None
+    return SegmentResult(_ranked(found, crs), _mean_thresholds(prompts, decisions), time.monotonic() - started, failed)
+
+
+@dataclass
+class _Task:
+    """One raster."""
+
+    raster: Raster
+    prompts: Prompts
+    encoder: Encoder
+    extent: Any
+    threshold: str | float
+    refine: str
+    min_area_m2: float | None
+    method: str
+    gsds: tuple[float, ...] | None
+    mask_raster: Path | None
+    scores: Path | None
+    simplify_m: float | None
+    orthogonal: bool
+    window_px: int | None
+    progress: Progress
+    should_stop: ShouldStop
+    predictor: Predictor | None
+
+    def run(self) -> tuple[gpd.GeoDataFrame, list[Threshold], list[str]]:
+        """Masks on the ground, not ranked yet, the decisions, and what could not be read."""
+        with tempfile.TemporaryDirectory(prefix="rsvlm-", ignore_cleanup_errors=True) as folder:
+            return self._run(Path(folder))
+
+    def _run(self, folder: Path) -> tuple[gpd.GeoDataFrame, list[Threshold], list[str]]:
+        raster = self.raster
+        plan = ScorePlan.of(
+            self.encoder.info, raster.gsd_m, method=self.method, gsds=self.gsds, window_px=self.window_px
+        )
+        area = None if self.extent is None else raster.window(self.extent)
+        scored = Scored(raster, raster.gsd_m, self.prompts, self.encoder, plan, folder, area)
+        # Labelling a block costs about as much as a few windows.
+        total, blocks = scored.windows + 4 * scored.count_blocks(BLOCK), 0
+
+        def step(done: int) -> None:
+            check(self.should_stop)
+            self.progress(done, total, "windows")
+
+        def labelled() -> Iterator[LabelledBlock]:
+            edges = "none" if self.refine == "none" else "edges"
+            return scored.blocks(thresholds, edges, BLOCK, None if self.extent is None else self._inside)
+
+        scored.run(step)
+        thresholds = scored.thresholds(self.threshold)
+        source = labelled()
+        if self.predictor is not None:
+            source = refine_blocks(
+                source, labelled, scored, self.predictor, folder, lambda *_: check(self.should_stop)
+            )
+        collector = outlines.RegionCollector(scored.width, 2)
+        with ExitStack() as stack:
+            outs = [
+                stack.enter_context(opened(out, raster, scored, self.encoder.info))
+                for opened, out in ((label_raster, self.mask_raster), (score_raster, self.scores))
+                if out is not None
+            ]
+            for block in source:
+                _collect(collector, block, scored)
+                for write in outs:
+                    write(block)
+                blocks += 1
+                step(scored.windows + 4 * blocks)
+            masks = self._masks(collector, scored, plan)
+        return masks, thresholds, list(scored.failed)
+
+    def _inside(self, window: Window) -> NDArray[np.bool_]:
+        shape = (int(window.height), int(window.width))
+        placed = self.raster.transform * Affine.translation(window.col, window.row)
+        return np.asarray(geometry_mask([self.extent], shape, placed, invert=True))
+
+    def _masks(self, collector: outlines.RegionCollector, scored: Scored, plan: ScorePlan) -> gpd.GeoDataFrame:
+        """Polygons on the ground with their fields, not ranked yet."""
+        raster = self.raster
+        pixel_m2 = raster.gsd_m[0] * raster.gsd_m[1]
+        cell_m2 = (plan.stride * plan.gsds[0]) ** 2
+        least = MIN_AREA_CELLS * cell_m2 if self.min_area_m2 is None else self.min_area_m2
+        # Pixels differ in size across a raster in degrees; the exact test comes after, on the ellipsoid.
+        regions = collector.finish(max(1.0, 0.25 * least / pixel_m2))
+        tolerance = TOLERANCE_PX if self.simplify_m is None else self.simplify_m / math.sqrt(pixel_m2)
+        shapes = outlines.clean([r.geometry for r in regions], tolerance)
+        if self.orthogonal:
+            from rsvlm_core.localize.orthogonal import orthogonalise
+
+            shapes = orthogonalise(shapes)
+        kept = [(r, s) for r, s in zip(regions, shapes, strict=True) if s is not None]
+        shift = raster.transform * Affine.translation(scored.first_col, scored.first_row)
+        placed = outlines.place([s for _, s in kept], shift)
+        areas = outlines.ellipsoidal_areas(placed, raster.crs)
+        rows = [
+            {
+                "rank": 0, "score": float(r.peaks[1]), "confidence": float(r.means[0]),
+                "text": self.prompts.texts[r.label - 1], "source": raster.source, "model": self.encoder.info.id,
+                "gsd_m": float(plan.gsds[0]), "area_m2": float(area), "mean_score": float(r.means[1]),
+                "geometry": shape,
+            }
+            for (r, _), shape, area in zip(kept, placed, areas, strict=True)
+            if area >= least
+        ]  # fmt: skip
+        if not rows:
+            return empty_frame("masks", raster.crs)
+        return gpd.GeoDataFrame(rows, geometry="geometry", crs=raster.crs)
+
+
+def _collect(collector: outlines.RegionCollector, block: LabelledBlock, scored: Scored) -> None:
+    labels = np.where(block.labels == NODATA, 0, block.labels).astype(np.uint8)
+    own = np.maximum(labels, 1)[..., None].astype(np.intp) - 1
+    values = [np.take_along_axis(part, own, axis=-1) for part in (block.confidence, block.cosine)]
+    collector.add(
+        block.row - scored.first_row, block.col - scored.first_col, labels, np.concatenate(values, axis=-1)
+    )
+
+
+def _ranked(found: Sequence[gpd.GeoDataFrame], crs: CRS) -> gpd.GeoDataFrame:
+    """All masks, the surest first, larger ones before smaller ones that are as sure."""
+    full = [f for f in found if len(f)]
+    if not full:
+        return empty_frame("masks", crs)
+    import pandas as pd
+
+    masks = pd.concat(full, ignore_index=True)
+    masks = masks.sort_values(["confidence", "area_m2"], ascending=False, kind="stable", ignore_index=True)
+    masks["rank"] = np.arange(1, len(masks) + 1, dtype=np.int32)
+    return masks[[*FIELDS["masks"], "geometry"]]
+
+
+def _mean_thresholds(prompts: Prompts, decisions: Sequence[Sequence[Threshold]]) -> dict[str, float]:
+    out = {}
+    for t, text in enumerate(prompts.texts):
+        own = [d[t] for d in decisions]
+        out[text] = float(np.mean([d.confidence for d in own if d.present] or [d.confidence for d in own]))
+    return out
+
+
+def _scales(gsd: float | Sequence[float] | None) -> tuple[float, ...] | None:
+    if gsd is None:
+        return None
+    return (float(gsd),) if isinstance(gsd, (int, float)) else tuple(float(g) for g in gsd)
+
+
+def _share(progress: Progress, i: int, count: int) -> Progress:
+    """Progress of the i-th of several rasters, on one scale."""
+
+    def part(done: int, total: int, unit: str) -> None:
+        progress(i * total + done, count * total, unit)
+
+    return part
+
+
+def _reproject(geometry: Any, source: CRS, target: CRS) -> Any:
+    """A geometry in another CRS; long edges get points, so that they stay where they were."""
+    forward: Callable[..., Any] = Transformer.from_crs(source, target, always_xy=True).transform
+    xmin, ymin, xmax, ymax = geometry.bounds
+    dense = shapely.segmentize(geometry, max(xmax - xmin, ymax - ymin) / 32)
+    return shapely.transform(dense, lambda xy: np.stack(forward(xy[:, 0], xy[:, 1]), axis=1))
