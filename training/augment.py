@@ -35,14 +35,17 @@ class View:
         return np.concatenate([np.diag(self.half) @ turn, np.array(self.centre, float)[:, None]], axis=1)
 
 
-def random_view(rng: np.random.Generator, strength: float, turn: bool = True, low: float = 0.62, high: float = 1.2) -> View:
+def random_view(
+    rng: np.random.Generator, strength: float, turn: bool = True, low: float = 0.62, high: float = 1.2
+) -> View:
     """A random crop and scale, any of the eight rotations and flips.
 
     Args:
         rng: Source of randomness.
         strength: 0 gives the whole image, 1 the full range.
         turn: Whether rotating and flipping is allowed (not when the text says left or north).
-        low, high: Range of the crop's side as a fraction of the image's, log-uniform.
+        low: Least side of the crop as a fraction of the image's; log-uniform between.
+        high: Greatest side.
     """
     side = float(np.exp(rng.uniform(np.log(low), np.log(high)) * strength))
     aspect = float(np.exp(rng.uniform(-0.14, 0.14) * strength))
@@ -71,7 +74,9 @@ def take_views(images: UInt8, views: list[View], size: int, nearest: bool = Fals
     if factor > 1 and not nearest:
         x = F.avg_pool2d(x, factor)
     grid = F.affine_grid(theta, [len(views), x.shape[1], size, size], align_corners=False)
-    out = F.grid_sample(x, grid, mode="nearest" if nearest else "bilinear", padding_mode="reflection", align_corners=False)
+    out = F.grid_sample(
+        x, grid, mode="nearest" if nearest else "bilinear", padding_mode="reflection", align_corners=False
+    )
     return out if nearest else out / 255.0
 
 

@@ -101,7 +101,9 @@ class Batches:
             # A bank of larger images is cropped closer, so that the scale stays near the others'.
             ratio = min(1.0, self.image_size / source.shape[1])
             views = [
-                random_view(local, stage.augment, not captions[rows][k].directional, 0.62 * ratio, 1.2 if ratio == 1.0 else 1.0)
+                random_view(
+                    local, stage.augment, not captions[rows][k].directional, 0.62 * ratio, 1.2 if ratio == 1.0 else 1.0
+                )
                 for _, k in picked
             ]
             images[torch.tensor([k for _, k in picked])] = colour(take_views(source, views, size), local, stage.augment)

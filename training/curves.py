@@ -36,7 +36,7 @@ def draw_curves(folder: Path) -> None:
         axis.grid(alpha=0.3)
         for s in start.values():
             axis.axvline(s, color="grey", linewidth=0.5)
-    for axis in axes.flat[len(series):]:
+    for axis in axes.flat[len(series) :]:
         axis.axis("off")
     figure.tight_layout()
     figure.savefig(folder / "curves.png", dpi=110)

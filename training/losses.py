@@ -74,7 +74,9 @@ def caption_cross_entropy(logits: Tensor, ids: Tensor, valid: Tensor, smoothing:
     """
     target = ids[:, 1:].masked_fill(~valid[:, 1:], -100)
     return F.cross_entropy(
-        logits[:, :-1].reshape(-1, logits.shape[-1]).float(), target.reshape(-1), ignore_index=-100,
+        logits[:, :-1].reshape(-1, logits.shape[-1]).float(),
+        target.reshape(-1),
+        ignore_index=-100,
         label_smoothing=smoothing,
     )
 

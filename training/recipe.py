@@ -76,7 +76,9 @@ class Stage:
     accumulate: int = 1
     image_size: int | None = None
     freeze: Sequence[str] = ()
-    lr: dict[str, float] = field(default_factory=lambda: {"new": 1e-3, "trunk": 3e-4, "text": 5e-5, "embedding": 0.0, "scale": 1e-3})
+    lr: dict[str, float] = field(
+        default_factory=lambda: {"new": 1e-3, "trunk": 3e-4, "text": 5e-5, "embedding": 0.0, "scale": 1e-3}
+    )
     trunk_decay: float = 0.7
     text_decay: float = 0.85
     warmup: float = 0.05
@@ -126,8 +128,12 @@ class Recipe:
             raw = dict(raw)
             raw["sets"] = {k: SetSpec(**v) for k, v in raw["sets"].items()}
             defaults = raw.pop("stage_defaults", {})
-            raw["stages"] = [Stage(**{**defaults, **s, "lr": {**Stage("", 1, 1, {}).lr, **defaults.get("lr", {}), **s.get("lr", {})}})
-                             for s in raw["stages"]]
+            raw["stages"] = [
+                Stage(
+                    **{**defaults, **s, "lr": {**Stage("", 1, 1, {}).lr, **defaults.get("lr", {}), **s.get("lr", {})}}
+                )
+                for s in raw["stages"]
+            ]
             recipe = cls(**raw)
         except (KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"The recipe cannot be used: {error}.", "See training/configs for examples.") from None

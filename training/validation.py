@@ -23,7 +23,9 @@ def recalls(z_image: np.ndarray, z_text: np.ndarray, owner: np.ndarray) -> dict[
     best = np.where(own, scores, -2).max(1, keepdims=True)
     i2t = ((scores > best) & ~own).sum(1)
     t2i = (scores > scores[owner, np.arange(len(owner))][None]).sum(0)
-    found = {f"{n}_r{k}": 100.0 * float((ranks < k).mean()) for n, ranks in (("i2t", i2t), ("t2i", t2i)) for k in (1, 5, 10)}
+    found = {
+        f"{n}_r{k}": 100.0 * float((ranks < k).mean()) for n, ranks in (("i2t", i2t), ("t2i", t2i)) for k in (1, 5, 10)
+    }
     return {**found, "mean_recall": sum(found.values()) / 6}
 
 
@@ -38,7 +40,9 @@ def embed_images(model: Mammut, images: np.ndarray, device: torch.device, batch:
 
 
 @torch.no_grad()
-def embed_texts(model: Mammut, tokenizer: Tokenizer, texts: Sequence[str], device: torch.device, batch: int = 64) -> np.ndarray:
+def embed_texts(
+    model: Mammut, tokenizer: Tokenizer, texts: Sequence[str], device: torch.device, batch: int = 64
+) -> np.ndarray:
     """[T, D] float32; equal texts are encoded once."""
     distinct = sorted(set(texts), key=len)
     rows: dict[str, np.ndarray] = {}
@@ -69,4 +73,8 @@ def validate(
         found = recalls(embed_images(model, images, device), z_text, owner)
     finally:
         model.load_state_dict(kept)
-    return {"val_mean_recall": float(found["mean_recall"]), "val_i2t_r1": float(found["i2t_r1"]), "val_t2i_r1": float(found["t2i_r1"])}
+    return {
+        "val_mean_recall": float(found["mean_recall"]),
+        "val_i2t_r1": float(found["i2t_r1"]),
+        "val_t2i_r1": float(found["t2i_r1"]),
+    }

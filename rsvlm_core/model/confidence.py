@@ -47,4 +47,5 @@ def confidence(scores: Float32, neutral: Float32, scale: float) -> Float32:
     z = neutral.astype(np.float64) * scale
     top = z.max(axis=-1, keepdims=True)
     soft_max = top + np.log(np.exp(z - top).mean(axis=-1, keepdims=True))
-    return (1.0 / (1.0 + np.exp(-(scores.astype(np.float64) * scale - soft_max)))).astype(np.float32)
+    out: Float32 = (1.0 / (1.0 + np.exp(-(scores.astype(np.float64) * scale - soft_max)))).astype(np.float32)
+    return out

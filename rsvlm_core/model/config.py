@@ -81,7 +81,7 @@ class MammutConfig:
     def from_dict(cls, raw: dict[str, Any]) -> MammutConfig:
         """Build from open_clip-style JSON; unknown fields are an error, so that a typo cannot hide."""
         try:
-            vision = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["vision_cfg"].items()}
+            vision: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["vision_cfg"].items()}
             return cls(
                 embed_dim=int(raw["embed_dim"]),
                 vision=VisionConfig(**vision),
@@ -89,7 +89,9 @@ class MammutConfig:
                 gsd_m=tuple(raw.get("gsd_m", (0.1, 10.0))),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"The model configuration cannot be used: {error}.", "See rsvlm_core/model/configs.") from None
+            raise ModelError(
+                f"The model configuration cannot be used: {error}.", "See rsvlm_core/model/configs."
+            ) from None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form that `from_dict` reads."""

@@ -50,7 +50,14 @@ class Mammut(nn.Module):
 
 @torch.no_grad()
 def generate(
-    model: Mammut, images: Tensor, start: int, end: int, *, beams: int = 1, max_tokens: int = 30, prompt: list[int] | None = None
+    model: Mammut,
+    images: Tensor,
+    start: int,
+    end: int,
+    *,
+    beams: int = 1,
+    max_tokens: int = 30,
+    prompt: list[int] | None = None,
 ) -> list[list[int]]:
     """Captions token by token, greedy or by beam search; no key-value cache, the decoder is small.
 
@@ -92,7 +99,7 @@ def generate(
         if bool(done.all()):
             break
     out = []
-    new = ids.view(b, beams, -1)[:, :, len(head):]
+    new = ids.view(b, beams, -1)[:, :, len(head) :]
     lengths = torch.where(new == end, 0, 1).cumprod(-1).sum(-1) + 1
     best = (total / lengths).argmax(1)  # mean log-probability, so that beams of other lengths compare fairly
     for i in range(b):

@@ -19,14 +19,17 @@ class Attention(nn.Module):
         self.v, self.out = nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
-        """x [B, L, W], context [B, N, W], mask bool broadcastable to [B, heads, L, N], True = may look -> [B, L, W]."""
+        """X [B, L, W], context [B, N, W], mask bool broadcastable to [B, heads, L, N], True = may look -> [B, L, W]."""
         b, n, w = x.shape
 
         def split(t: Tensor) -> Tensor:
             return t.view(b, -1, self.heads, w // self.heads).transpose(1, 2)
 
         y = F.scaled_dot_product_attention(
-            split(self.q(x)), split(self.k(context)), split(self.v(context)), attn_mask=mask,
+            split(self.q(x)),
+            split(self.k(context)),
+            split(self.v(context)),
+            attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0,
         )
         out: Tensor = self.out(y.transpose(1, 2).reshape(b, n, w))
@@ -58,7 +61,7 @@ class DecoderBlock(nn.Module):
         return out
 
     def forward(self, x: Tensor, mask: Tensor | None, image: Tensor | None) -> Tensor:
-        """x [B, L, W]; `image` [B, N, W] in the captioning pass, None in the contrastive pass."""
+        """X [B, L, W]; `image` [B, N, W] in the captioning pass, None in the contrastive pass."""
         if self.post:
             x = self.ln_1(x + self.drop(self.attn(x, x, mask)))
         else:
@@ -101,15 +104,14 @@ class TextDecoder(nn.Module):
         nn.init.normal_(self.token.weight, std=0.02)
         post = cfg.norm == "post"
         self.ln_in = nn.LayerNorm(cfg.width, 1e-12) if post else nn.Identity()
-        self.blocks = nn.ModuleList(
-            DecoderBlock(cfg, cross=i % cfg.cross_attn_every == 0) for i in range(cfg.layers)
-        )
+        self.blocks = nn.ModuleList(DecoderBlock(cfg, cross=i % cfg.cross_attn_every == 0) for i in range(cfg.layers))
         self.ln_out = nn.Identity() if post else nn.LayerNorm(cfg.width)
         self.project = nn.Linear(cfg.width, embed_dim, bias=False)
         if cfg.width == embed_dim:
             nn.init.eye_(self.project.weight)  # keeps a pretrained sentence space at the start
-        self.from_image = nn.Sequential(nn.LayerNorm(image_width), nn.Linear(image_width, cfg.width))
-        nn.init.xavier_uniform_(self.from_image[1].weight)
+        to_width = nn.Linear(image_width, cfg.width)
+        nn.init.xavier_uniform_(to_width.weight)
+        self.from_image = nn.Sequential(nn.LayerNorm(image_width), to_width)
         self.to_vocab = nn.Sequential(nn.Linear(cfg.width, cfg.width), nn.GELU(), nn.LayerNorm(cfg.width))
         self.vocab_bias = nn.Parameter(torch.zeros(cfg.vocab_size))
 
@@ -132,9 +134,9 @@ class TextDecoder(nn.Module):
         mask = valid[:, None, None, :]
         for block in self.blocks:
             x = block(x, mask, None)
-        x = self.ln_out(x)
         weight = valid.unsqueeze(-1).to(x.dtype)
-        return (x * weight).sum(1) / weight.sum(1)
+        pooled: Tensor = (self.ln_out(x) * weight).sum(1) / weight.sum(1)
+        return pooled
 
     def forward(self, ids: Tensor, valid: Tensor) -> Tensor:
         """Contrastive pass: [B, L] ids -> unit-norm [B, D] float32."""
@@ -164,5 +166,7 @@ class TextDecoder(nn.Module):
         mask = causal[None, None] & valid[:, None, None, :]
         for block in self.blocks:
             x = block(x, mask, context)
-        out: Tensor = F.linear(self.to_vocab(self.ln_out(x)), self.token.weight.to(x.dtype), self.vocab_bias.to(x.dtype))
+        out: Tensor = F.linear(
+            self.to_vocab(self.ln_out(x)), self.token.weight.to(x.dtype), self.vocab_bias.to(x.dtype)
+        )
         return out

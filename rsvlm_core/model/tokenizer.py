@@ -28,13 +28,17 @@ class Tokenizer(Protocol):
     end: int
     vocab_size: int
 
-    def __call__(self, texts: Sequence[str], length: int) -> Tokens: ...
+    def __call__(self, texts: Sequence[str], length: int) -> Tokens:
+        """Texts -> ids and mask, at most `length` tokens wide."""
+        ...
 
     def pieces(self, text: str) -> list[int]:
         """Ids of a text without start and end."""
         ...
 
-    def decode(self, ids: Sequence[int]) -> str: ...
+    def decode(self, ids: Sequence[int]) -> str:
+        """Ids -> text."""
+        ...
 
 
 def check_texts(texts: Sequence[str]) -> list[str]:
@@ -70,11 +74,15 @@ class WordPiece:
         try:
             self._backend = Backend.from_file(str(path))
         except Exception as error:  # the library raises bare Exception
-            raise ModelError(f"The tokenizer {path.name} cannot be read: {error}.", "Get the model's folder again.") from None
+            raise ModelError(
+                f"The tokenizer {path.name} cannot be read: {error}.", "Get the model's folder again."
+            ) from None
         self._backend.no_padding()
         self._backend.no_truncation()
-        self.start = int(self._backend.token_to_id("[CLS]"))
-        self.end = int(self._backend.token_to_id("[SEP]"))
+        start, end = self._backend.token_to_id("[CLS]"), self._backend.token_to_id("[SEP]")
+        if start is None or end is None:
+            raise ModelError(f"The tokenizer {path.name} has no [CLS] and [SEP].", "Get the model's folder again.")
+        self.start, self.end = int(start), int(end)
         self.vocab_size = int(self._backend.get_vocab_size())
 
     def pieces(self, text: str) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -18,18 +18,20 @@ class TimmTrunk(nn.Module):
 
     Attributes:
         channels: Channels of the last map.
-        strides, pyramid_channels: Of the maps that `pyramid` returns, finest first, last map excluded.
+        pyramid_channels: Of the maps of strides 8, 16 and 32.
+        stride: Of the last map.
     """
 
     def __init__(self, name: str, drop_path: float) -> None:
         super().__init__()
         import timm
 
-        self.net = timm.create_model(name, pretrained=False, num_classes=0, drop_path_rate=drop_path)
-        levels = [(i, f) for i, f in enumerate(self.net.feature_info) if f["reduction"] in (8, 16, 32)]
+        net: Any = timm.create_model(name, pretrained=False, num_classes=0, drop_path_rate=drop_path)
+        self.net = net
+        levels = [(i, f) for i, f in enumerate(net.feature_info) if f["reduction"] in (8, 16, 32)]
         self.indices = [i for i, _ in levels]
         self.pyramid_channels = [int(f["num_chs"]) for _, f in levels]
-        self.channels = int(self.net.num_features)
+        self.channels = int(net.num_features)
         self.stride = 32
 
     def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -45,9 +47,15 @@ class VitTrunk(nn.Module):
         super().__init__()
         from open_clip.transformer import VisionTransformer
 
-        self.net = VisionTransformer(
-            image_size=cfg.image_size, patch_size=cfg.patch_size, width=cfg.width, layers=cfg.layers,
-            heads=cfg.width // cfg.head_width, mlp_ratio=cfg.mlp_ratio, output_dim=cfg.width, pool_type="none",
+        self.net: Any = VisionTransformer(
+            image_size=cfg.image_size,
+            patch_size=cfg.patch_size,
+            width=cfg.width,
+            layers=cfg.layers,
+            heads=cfg.width // cfg.head_width,
+            mlp_ratio=cfg.mlp_ratio,
+            output_dim=cfg.width,
+            pool_type="none",
             output_tokens=False,
         )
         self.net.proj = None  # pooling and projection are ours
@@ -119,7 +127,9 @@ class VisionTower(nn.Module):
     def __init__(self, cfg: VisionConfig, embed_dim: int) -> None:
         super().__init__()
         self.cfg = cfg
-        trunk: TimmTrunk | VitTrunk = TimmTrunk(cfg.timm_model_name, cfg.drop_path) if cfg.timm_model_name else VitTrunk(cfg)
+        trunk: TimmTrunk | VitTrunk = (
+            TimmTrunk(cfg.timm_model_name, cfg.drop_path) if cfg.timm_model_name else VitTrunk(cfg)
+        )
         self.trunk = trunk
         width = cfg.token_width or trunk.channels
         self.token_width = width
