@@ -99,7 +99,9 @@ def build_index(sources: Sequence[str], out: str, **options: Any) -> Request:
 
 def search(sources: Sequence[str], texts: Sequence[str], out: str, top: int = 50, **options: Any) -> Request:
     """Ranked tiles as polygons in `out`; options `like unlike min_score extent within gsds bands model device`."""
-    return _request("search", sources=list(sources), texts=_texts(texts), out=out, top=top, **options)
+    if texts or not options.get("like"):  # examples may stand alone
+        options["texts"] = _texts(texts)
+    return _request("search", sources=list(sources), out=out, top=top, **options)
 
 
 def heatmap(source: str, text: str, out: str, **options: Any) -> Request:

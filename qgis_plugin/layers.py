@@ -36,8 +36,8 @@ from qgis.PyQt.QtGui import QColor
 from .protocol import BackendError
 from .translate import tr
 
-# Okabe and Ito's colours, which people who see few colours can tell apart
-COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
+# the engine's: distinct in hue and lightness, so that a layer opened again from its file looks the same
+COLOURS = ("#e64b35", "#00a0d7", "#ffc400", "#00a86b", "#cc66cc", "#ff7f0e", "#5650d6", "#9acd32", "#f06292", "#795548")
 # a perceptual ramp (magma), transparent where nothing is found
 RAMP = ((0.0, "#000004"), (0.25, "#51127c"), (0.5, "#b73779"), (0.75, "#fc8961"), (1.0, "#fcfdbf"))
 OURS = "rsvlm/result"

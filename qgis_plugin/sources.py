@@ -82,6 +82,25 @@ def in_crs(box: QgsRectangle, crs: QgsCoordinateReferenceSystem, to: QgsCoordina
         ) from None
 
 
+def shape_in_crs(
+    shape: QgsGeometry, crs: QgsCoordinateReferenceSystem, to: QgsCoordinateReferenceSystem
+) -> QgsGeometry:
+    """A copy of `shape` given in `crs`, in `to`.
+
+    Raises:
+        BackendError: It has no place in `to`.
+    """
+    moved = QgsGeometry(shape)
+    if crs.isValid() and to.isValid() and crs != to:
+        try:
+            moved.transform(QgsCoordinateTransform(crs, to, QgsProject.instance()))
+        except QgsCsException:
+            raise BackendError(
+                tr("A place cannot be shown on this map."), tr("Choose another CRS for the project."), "usage"
+            ) from None
+    return moved
+
+
 def extent_of(layer: QgsRasterLayer, box: QgsRectangle | None, crs: QgsCoordinateReferenceSystem) -> list[float] | None:
     """The part of the layer that a rectangle covers, for a request; None means all of it.
 

@@ -88,7 +88,7 @@ class SearchDock(QgsDockWidget):
     def start_search(self) -> None:
         """Search with what the boxes say."""
         def ask(layer: QgsRasterLayer, source: str) -> None:
-            words = "; ".join(jobs.split_texts(self.search.text.currentText()))
+            words = "; ".join(jobs.split_texts(self.search.text.currentText())) or tr("examples")
             out = layers.result_path(settings.results_folder(), "places", words, ".gpkg")
             request = self.search.request(source, self.where.extent(layer), self.where.within(), out, **self._common())
             self.search.remember()
@@ -187,10 +187,11 @@ class SearchDock(QgsDockWidget):
         })
 
     def _show_hits(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
-        texts = list(request.params["texts"])
+        texts = list(request.params.get("texts", []))
         name = layers.name_of(raster)
+        title = tr("Places: {}").format("; ".join(texts) or tr("like the examples"))
         layer = layers.open_vector(
-            request.params["out"], tr("Places: {}").format("; ".join(texts)), self._about(name, request, result))
+            request.params["out"], title, self._about(name, request, result))
         layers.style_hits(layer, texts)
         layers.add(QgsProject.instance(), layer, tr("Search: {}").format(name))
         self.search.show_result(layer, layers.alive(raster), result, texts)

@@ -20,10 +20,13 @@ from qgis.PyQt.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOp
 
 from .. import compat, layers
 from ..translate import tr
+from .examples import LIKE, UNLIKE
 from .thumbnails import Thumbnails
 
 SIDE = 108  # of a picture, in pixels of the screen
 HIT = Qt.ItemDataRole.UserRole + 1
+MARK = Qt.ItemDataRole.UserRole + 2
+SIGNS = {LIKE: "＋", UNLIKE: "－"}
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,28 @@ class HitsModel(QAbstractListModel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.hits: list[Hit] = []
+        self.marks: dict[int, str] = {}
 
     def show_hits(self, hits: list[Hit]) -> None:
         """Replace all."""
         self.beginResetModel()
         self.hits = hits
+        self.marks = {}
+        self.endResetModel()
+
+    def mark(self, fids: list[int], kind: str | None) -> None:
+        """Show places as examples of a kind, or as none."""
+        for fid in fids:
+            self.marks.pop(fid, None)
+            if kind is not None:
+                self.marks[fid] = kind
+        if self.hits:
+            self.dataChanged.emit(self.index(0), self.index(len(self.hits) - 1))
+
+    def take_out(self, fids: list[int]) -> None:
+        """Forget places that were discarded."""
+        self.beginResetModel()
+        self.hits = [hit for hit in self.hits if hit.fid not in set(fids)]
         self.endResetModel()
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008  Qt's own signature
@@ -88,6 +108,8 @@ class HitsModel(QAbstractListModel):
         hit = self.hits[index.row()]
         if role == HIT:
             return hit
+        if role == MARK:
+            return self.marks.get(hit.fid)
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             return hit.describe()
         return None
@@ -143,7 +165,9 @@ class HitDelegate(QStyledItemDelegate):
             painter.drawImage(box, picture)
         painter.setPen(QPen(QColor(hit.colour), 3))
         painter.drawRect(box.adjusted(1, 1, -2, -2))
-        self._badge(painter, option, box, hit)
+        self._badge(painter, option, box, str(hit.rank), QColor(0, 0, 0, 190), right=False)
+        if index.data(MARK) in SIGNS:
+            self._badge(painter, option, box, SIGNS[index.data(MARK)], QColor(20, 90, 160, 230), right=True)
         bar = QRect(box.left(), box.bottom() - 4, box.width(), 5)
         painter.fillRect(bar, QColor(0, 0, 0, 150))
         painter.fillRect(QRect(bar.left(), bar.top(), round(bar.width() * min(1.0, max(0.0, hit.confidence))), 5),
@@ -160,15 +184,16 @@ class HitDelegate(QStyledItemDelegate):
             painter.drawRect(option.rect.adjusted(1, 1, -2, -2))
         painter.restore()
 
-    def _badge(self, painter: QPainter, option: QStyleOptionViewItem, box: QRect, hit: Hit) -> None:
-        """The rank in the corner of the picture."""
+    def _badge(self, painter: QPainter, option: QStyleOptionViewItem, box: QRect, words: str, colour: QColor,
+               right: bool) -> None:
+        """A few characters in an upper corner of the picture."""
         font = QFont(option.font)
         font.setBold(True)
         painter.setFont(font)
-        words = str(hit.rank)
         width = option.fontMetrics.horizontalAdvance(words) + 10
-        badge = QRect(box.left() + 3, box.top() + 3, width, option.fontMetrics.height() + 2)
-        painter.fillRect(badge, QColor(0, 0, 0, 190))
+        left = box.right() - 2 - width if right else box.left() + 3
+        badge = QRect(left, box.top() + 3, width, option.fontMetrics.height() + 2)
+        painter.fillRect(badge, colour)
         painter.setPen(QColor("#ffffff"))
         painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, words)
         painter.setFont(option.font)
@@ -180,10 +205,12 @@ class HitsView(QListView):
     Signals:
         visited: A place was clicked, or reached with the arrow keys.
         chosen: A place was double-clicked, or Enter was pressed on it.
+        menu_wanted: Right click, or the menu key: where on the screen.
     """
 
     visited = pyqtSignal(object)
     chosen = pyqtSignal(object)
+    menu_wanted = pyqtSignal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -200,6 +227,10 @@ class HitsView(QListView):
         self.setUniformItemSizes(True)
         self.setSpacing(2)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(
+            lambda at: self.menu_wanted.emit(self.viewport().mapToGlobal(at)) if self.selected() else None)
         self.setAccessibleName(tr("Places found"))
         self.clicked.connect(lambda index: self.visited.emit(index.data(HIT)))
         self.activated.connect(lambda index: self.chosen.emit(index.data(HIT)))
@@ -209,6 +240,11 @@ class HitsView(QListView):
         self.thumbnails.show_layer(raster)
         self.places.show_hits(hits)
         self.scrollToTop()
+
+    def selected(self) -> list[Hit]:
+        """The places that are marked in the list, best first."""
+        found = [index.data(HIT) for index in self.selectedIndexes()]
+        return sorted((hit for hit in found if hit is not None), key=lambda hit: (hit.rank, hit.fid))
 
     def keyReleaseEvent(self, event: Any) -> None:
         """Moving with the arrow keys visits places too."""

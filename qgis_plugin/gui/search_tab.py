@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsCoordinateTransform, QgsGeometry, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
@@ -13,6 +13,7 @@ from qgis.PyQt.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QSlider,
@@ -24,6 +25,8 @@ from qgis.PyQt.QtWidgets import (
 from .. import jobs, layers, settings
 from ..protocol import Request
 from ..translate import tr
+from . import places
+from .examples import LIKE, UNLIKE, ExamplesBar
 from .hits_view import Hit, HitsView, read_hits
 
 
@@ -82,6 +85,8 @@ class SearchTab(QWidget):
         second.addWidget(self.sizes, 1)
         options.addRow(tr("Places"), second)
 
+        self.examples = ExamplesBar()
+        self.examples.changed.connect(self._examples_changed)
         self.summary = QLabel()
         self.summary.setTextFormat(Qt.TextFormat.RichText)
         self.summary.setWordWrap(True)
@@ -103,10 +108,12 @@ class SearchTab(QWidget):
         self.view = HitsView()
         self.view.visited.connect(self.zoom_to)
         self.view.chosen.connect(self.select)
+        self.view.menu_wanted.connect(self._menu)
 
         column = QVBoxLayout(self)
         column.addLayout(first)
         column.addLayout(options)
+        column.addWidget(self.examples)
         column.addWidget(self.summary)
         column.addWidget(self.filters)
         column.addWidget(self.view, 1)
@@ -128,11 +135,14 @@ class SearchTab(QWidget):
         texts = jobs.split_texts(self.text.currentText())
         return jobs.search(
             [source], texts, out, self.top.value(), extent=None if within else extent, within=within,
-            gsds=jobs.split_sizes(self.sizes.text()), **common)
+            gsds=jobs.split_sizes(self.sizes.text()), like=self.examples.file(LIKE),
+            unlike=self.examples.file(UNLIKE), **common)
 
     def remember(self) -> None:
         """Put the text into the history."""
         words = self.text.currentText().strip()
+        if not words:
+            return
         settings.remember(words)
         self._fill_history()
         self.text.lineEdit().setText(words)
@@ -200,18 +210,8 @@ class SearchTab(QWidget):
 
     def zoom_to(self, hit: Hit) -> None:
         """Bring a place into the middle of the map and flash it."""
-        canvas = self._iface.mapCanvas()
-        if self._layer is None:
-            return
-        change = QgsCoordinateTransform(
-            self._layer.crs(), canvas.mapSettings().destinationCrs(), QgsProject.instance())
-        shape = QgsGeometry(hit.geometry)
-        shape.transform(change)
-        box = shape.boundingBox()
-        box.scale(2.5)
-        canvas.setExtent(box)
-        canvas.refresh()
-        canvas.flashGeometries([shape], canvas.mapSettings().destinationCrs())
+        if self._layer is not None:
+            places.zoom_to(self._iface.mapCanvas(), hit.geometry, self._layer.crs())
 
     def select(self, hit: Hit) -> None:
         """Select a place in its layer and make that the active one."""
@@ -219,3 +219,30 @@ class SearchTab(QWidget):
             self._layer.selectByIds([hit.fid])
             self._iface.setActiveLayer(self._layer)
             self.zoom_to(hit)
+
+    def add_examples(self, kind: str) -> None:
+        """Search again for more like, or for less like, the places marked in the list."""
+        hits = self.view.selected()
+        if self._layer is not None and hits:
+            self.view.places.mark([hit.fid for hit in hits], kind)
+            self.examples.add([hit.geometry for hit in hits], self._layer.crs(), kind)
+
+    def _examples_changed(self) -> None:
+        if self.text.currentText().strip() or self.examples.of(LIKE):
+            self.wanted.emit()
+
+    def _menu(self, at: Any) -> None:
+        """What can be done with the places marked in the list."""
+        if self._layer is None:
+            return
+        hits, crs = self.view.selected(), self._layer.crs()
+        menu = QMenu(self)
+        menu.addAction(tr("More like this"), lambda: self.add_examples(LIKE))
+        menu.addAction(tr("Not like this"), lambda: self.add_examples(UNLIKE))
+        menu.addSeparator()
+        menu.addAction(tr("Zoom to"), lambda: self.zoom_to(hits[0]))
+        menu.addAction(tr("Select in the layer"),
+                       lambda: self._layer and self._layer.selectByIds([hit.fid for hit in hits]))
+        menu.addAction(tr("Copy coordinates"), lambda: places.copy_coordinates([h.geometry for h in hits], crs))
+        menu.exec(at)
+        menu.deleteLater()

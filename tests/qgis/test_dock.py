@@ -189,3 +189,41 @@ def test_the_window_does_not_stand_still(dock, until):
 def test_texts_are_remembered(dock, until):
     search(dock, until, "a red roof")
     assert dock.search.text.itemText(0) == "a red roof"
+
+
+def test_more_like_this_searches_again_with_examples_and_undo_takes_them_back(dock, until, monkeypatch):
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    search(dock, until, "houses")
+    view = dock.search.view
+    view.setCurrentIndex(view.model().index(2, 0))
+    box = view.selected()[0].geometry.boundingBox()
+    dock.search.add_examples("like")
+    until(lambda: not dock._session.busy)
+    view.setCurrentIndex(view.model().index(0, 0))
+    dock.search.add_examples("unlike")
+    until(lambda: not dock._session.busy)
+    assert "1 like, 1 not like" in dock.search.examples.words.text()
+    params = sent[-1].params
+    from qgis.core import QgsVectorLayer
+
+    liked = QgsVectorLayer(params["like"])
+    assert liked.isValid() and liked.featureCount() == 1 and liked.crs().authid() == "EPSG:25832"
+    assert liked.extent().center().distance(box.center()) < 0.01
+    assert QgsVectorLayer(params["unlike"]).featureCount() == 1
+    dock.search.examples.undo.click()
+    until(lambda: not dock._session.busy)
+    assert "unlike" not in sent[-1].params and "like" in sent[-1].params
+    dock.search.examples.clear_all.click()
+    until(lambda: not dock._session.busy)
+    assert "like" not in sent[-1].params and not dock.search.examples.isVisibleTo(dock)
+
+
+def test_coordinates_are_latitude_and_longitude(dock, until):
+    from qgis.core import QgsGeometry
+    from search_imagery_by_text.gui import places
+
+    point = QgsGeometry.fromRect(QgsRectangle(499999, 5699999, 500001, 5700001))
+    latitude, longitude = map(float, places.coordinates([point], QgsCoordinateReferenceSystem("EPSG:25832")).split(","))
+    assert longitude == pytest.approx(9.0, abs=1e-5) and latitude == pytest.approx(51.4507, abs=1e-3)
