@@ -55,19 +55,18 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)")
 
 
-def add_imagery(parser: argparse.ArgumentParser, gsds: bool = True) -> None:
-    """`--extent`, `--bands`, and `--gsd` once or several times."""
+def add_imagery(parser: argparse.ArgumentParser) -> None:
+    """`--extent`, `--bands` and `--gsd`."""
     parser.add_argument(
         "--extent", type=extent, metavar="XMIN,YMIN,XMAX,YMAX", help="only there; in the (first) raster's coordinates"
     )
     parser.add_argument(
         "--bands", type=bands, metavar="R,G,B", help="bands to use as red, green and blue, from 1"
     )
-    if gsds:
-        parser.add_argument(
-            "--gsd", type=float, nargs="+", metavar="G",
-            help="ground sizes to look at, metres per pixel; chosen from raster and model where not given",
-        )
+    parser.add_argument(
+        "--gsd", type=float, nargs="+", metavar="G",
+        help="ground sizes to look at, metres per pixel; chosen from raster and model where not given",
+    )
 
 
 def add_texts(parser: argparse.ArgumentParser, required: bool = True) -> None:

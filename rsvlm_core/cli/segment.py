@@ -28,8 +28,7 @@ def add(parser: ArgumentParser) -> None:
         "--method", choices=("auto", "smooth", "attention", "dense", "tiles"), help="where scores come from"
     )
     parser.add_argument("--min-area", type=float, metavar="M2", help="leave out smaller outlines, square metres")
-    options.add_imagery(parser, gsds=False)
-    parser.add_argument("--gsd", type=float, metavar="G", help="ground size to look at, metres per pixel")
+    options.add_imagery(parser)
     options.add_model(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="the outlines: .gpkg, .geojson or .parquet")
     parser.add_argument("--mask-raster", metavar="TIF", help="also write labels: 0 nothing, 1 the first text, …")
@@ -52,4 +51,5 @@ def show(summary: dict[str, Any]) -> str:
     """The result in words."""
     thresholds = ", ".join(f"{text} ≥ {value:.3f}" for text, value in summary["threshold"].items())
     line = f"{summary['count']} outlines ({thresholds}) in {summary['seconds']:.1f} s"
-    return "\n".join([line, *written(summary)])
+    failed = [f"could not be read: {place}" for place in summary["failed"]]
+    return "\n".join([line, *failed, *written(summary)])

@@ -7,26 +7,41 @@ from dataclasses import asdict
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
 from rsvlm_core.jobs.params import Params
+from rsvlm_core.model.encoder import ModelInfo
 
-ACTIONS = ("list", "info", "download")
+ACTIONS = ("list", "info", "add", "download")
 
 
 def models(params: Params, context: Context) -> dict[str, object]:
-    """List models, or load one: a published one is thereby fetched into the local cache.
+    """List models; tell about one; remember one under a name; or load a published one, which fetches it.
 
-    Parameters: `action` ("list", "info", "download"; the first where not given), and for the last two `name`.
+    Parameters: `action` (one of `ACTIONS`, "list" where not given); `name` for all but the list; `target` for "add":
+    what the name shall stand for; `published` with the list: name open_clip's models too.
 
     Returns:
-        `models`: a list of the fields of `ModelInfo`.
+        `models`: a list of the fields of `ModelInfo`; `published`: names as `--model` takes them, where asked for.
     """
-    action, name = params.choice("action", ACTIONS), params.text("name")
+    action, name, target = params.choice("action", ACTIONS), params.text("name"), params.text("target")
+    published = params.flag("published")
     params.done()
-    if (name is None) != (action == "list"):
-        raise UsageError(f"models {action} takes {'no' if name else 'a'} model's name.", "See `rsvlm models --help`.")
+    if (name is None) != (action == "list") or (target is None) != (action != "add"):
+        takes = {"list": "no name", "add": "a name and what it stands for"}.get(action, "a name")
+        raise UsageError(f"models {action} takes {takes}.", "See rsvlm models --help.")
 
     from rsvlm_core.model import registry
 
+    infos: list[ModelInfo]
     if name is None:
-        return {"models": [asdict(info) for info in registry.list_models()]}
-    known = [info for info in registry.list_models() if info.id == name] if action == "info" else []
-    return {"models": [asdict(info) for info in known or [context.encoders.get(name, "cpu").info]]}
+        infos = registry.list_models()
+    elif target is not None:
+        infos = [registry.add_model(name, target)]
+    elif action == "info":
+        infos = [registry.model_info(name)]
+    else:
+        infos = [context.encoders.get(name, "cpu").info]
+    summary: dict[str, object] = {"models": [asdict(info) for info in infos]}
+    if published:
+        import open_clip
+
+        summary["published"] = [f"open_clip:{'/'.join(pair)}" for pair in open_clip.list_pretrained()]
+    return summary

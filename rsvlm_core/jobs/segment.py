@@ -23,7 +23,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
 
     Returns:
         `masks` (at most 1000 of them: `rank, score, confidence, text, source, gsd, area_m2, mean_score, bbox`),
-        `count`, `threshold` (by text), `seconds`, `outputs`.
+        `count`, `threshold` (by text), `failed` (places that could not be read), `seconds`, `outputs`.
     """
     sources, texts = params.sources(), params.required_texts("texts")
     out = required(vector_output(params))
@@ -33,7 +33,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     threshold = _threshold(params)
     refine = params.choice("refine", REFINEMENTS)
     method = params.choice("method", METHODS)
-    extent, min_area_m2, gsd = params.extent(), params.number("min_area_m2", 0.0), params.number("gsd", 1e-6)
+    extent, min_area_m2, gsd = params.extent(), params.number("min_area_m2", 0.0), params.numbers("gsd", low=1e-6)
     bands = params.bands()
     model = params.model()
     params.done()
@@ -73,6 +73,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
         ],
         "count": len(result.masks),
         "threshold": {text: float(value) for text, value in result.threshold.items()},
+        "failed": list(result.failed),
         "seconds": round(result.seconds, 3),
         "outputs": outputs,
     }
