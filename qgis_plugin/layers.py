@@ -126,6 +126,22 @@ def style_heatmap(layer: QgsRasterLayer) -> None:
     layer.setRenderer(renderer)
 
 
+def style_threshold(layer: QgsRasterLayer, band: int, colour: str, threshold: float) -> None:
+    """A score raster as the mask that a threshold would give: a tint above it, nothing below."""
+    below, above = QColor(colour), QColor(colour)
+    below.setAlpha(0)
+    above.setAlpha(150)
+    function = QgsColorRampShader(0.0, 1.0, None, QgsColorRampShader.Type.Discrete)
+    function.setColorRampItemList([
+        QgsColorRampShader.ColorRampItem(threshold, below, f"≤ {threshold:.2f}"),
+        QgsColorRampShader.ColorRampItem(float("inf"), above, f"> {threshold:.2f}"),
+    ])
+    shader = QgsRasterShader()
+    shader.setRasterShaderFunction(function)
+    layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), band, shader))
+    layer.triggerRepaint()
+
+
 def _label(layer: QgsVectorLayer, field: str) -> None:
     words = QgsTextFormat()
     words.setSize(8)
@@ -200,6 +216,13 @@ def add(project: QgsProject, layer: QgsMapLayer, group_name: str, on_top: bool =
     node = group.insertLayer(0 if on_top else -1, layer)
     node.setExpanded(False)
     return layer
+
+
+def hide(project: QgsProject, layer: Any) -> None:
+    """Uncheck a layer that a newer result replaces."""
+    node = project.layerTreeRoot().findLayer(layer.id()) if alive(layer) is not None else None
+    if node is not None:
+        node.setItemVisibilityChecked(False)
 
 
 def is_ours(layer: QgsMapLayer) -> bool:

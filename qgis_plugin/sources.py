@@ -150,7 +150,7 @@ def write_polygons(
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName = "GPKG"
     options.layerOptions = ["VERSION=1.2"]
-    written = QgsVectorFileWriter.writeAsVectorFormatV2(memory, path, QgsProject.instance().transformContext(), options)
+    written = QgsVectorFileWriter.writeAsVectorFormatV3(memory, path, QgsProject.instance().transformContext(), options)
     if written[0] != QgsVectorFileWriter.WriterError.NoError:
         raise BackendError(tr("The polygons cannot be written to {}.").format(path), str(written[1]), "output")
     return path

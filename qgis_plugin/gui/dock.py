@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from qgis.core import Qgis, QgsMapLayerProxyModel, QgsMessageLog, QgsProject, QgsRasterLayer
+from qgis.core import Qgis, QgsMapLayer, QgsMapLayerProxyModel, QgsMessageLog, QgsProject, QgsRasterLayer
 from qgis.gui import QgsDockWidget, QgsMapLayerComboBox
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
@@ -35,13 +35,14 @@ class SearchDock(QgsDockWidget):
         self._iface, self._session = iface, session
         self._done: Done | None = None
         self._left = False
+        self._latest: dict[str, QgsMapLayer] = {}
 
         self.layer = QgsMapLayerComboBox()
         self.layer.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
         self.layer.setAccessibleName(tr("Raster layer"))
         self.where = WhereBox(iface.mapCanvas())
         self.search = SearchTab(iface)
-        self.outline = OutlineTab()
+        self.outline = OutlineTab(iface)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.search, QIcon(os.path.join(ICONS, "search.svg")), tr("Search"))
         self.tabs.addTab(self.outline, QIcon(os.path.join(ICONS, "segment.svg")), tr("Outline"))
@@ -60,6 +61,7 @@ class SearchDock(QgsDockWidget):
         self.search.wanted.connect(self.start_search)
         self.search.heatmap_wanted.connect(self.start_heatmap)
         self.outline.wanted.connect(self.start_outline)
+        self.outline.failed.connect(self._complain)
         self.progress.cancelled.connect(session.stop)
         session.changed.connect(self._state)
         session.progressed.connect(self.progress.progress)
@@ -83,6 +85,7 @@ class SearchDock(QgsDockWidget):
             signal.disconnect(slot)
         self.where.leave()
         self.search.clear()
+        self.outline.clear()
 
     # what the user asks
     def start_search(self) -> None:
@@ -112,7 +115,8 @@ class SearchDock(QgsDockWidget):
         def ask(layer: QgsRasterLayer, source: str) -> None:
             words = "; ".join(jobs.split_texts(self.outline.text.text()))
             out = layers.result_path(settings.results_folder(), "outlines", words, ".gpkg")
-            request = self.outline.request(source, self.where.extent(layer), out, **self._common())
+            scores = layers.result_path(settings.scratch_folder(), "scores", words, ".tif")
+            request = self.outline.request(source, self.where.extent(layer), out, scores, **self._common())
             self._run(request, tr("Outlining “{}”…").format(words),
                       lambda result: self._show_masks(layer, request, result))
 
@@ -193,7 +197,7 @@ class SearchDock(QgsDockWidget):
         layer = layers.open_vector(
             request.params["out"], title, self._about(name, request, result))
         layers.style_hits(layer, texts)
-        layers.add(QgsProject.instance(), layer, tr("Search: {}").format(name))
+        self._newest("hits", layer, name)
         self.search.show_result(layer, layers.alive(raster), result, texts)
 
     def _show_heatmap(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
@@ -211,8 +215,13 @@ class SearchDock(QgsDockWidget):
         layer = layers.open_vector(
             request.params["out"], tr("Outlines: {}").format("; ".join(texts)), self._about(name, request, result))
         layers.style_masks(layer, texts)
-        layers.add(QgsProject.instance(), layer, tr("Search: {}").format(name))
-        self.outline.show_result(layer, result, texts)
+        self._newest("masks", layer, name)
+        self.outline.show_result(layer, layers.alive(raster), result, request)
+
+    def _newest(self, kind: str, layer: QgsMapLayer, raster_name: str) -> None:
+        """Add a result and hide the one before it, which stays in the project."""
+        layers.hide(QgsProject.instance(), self._latest.get(kind))
+        self._latest[kind] = layers.add(QgsProject.instance(), layer, tr("Search: {}").format(raster_name))
 
     def _follow(self, layer: Any) -> None:
         """The raster that is active in the layer panel is the one to search, unless it is a result of ours."""

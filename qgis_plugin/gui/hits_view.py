@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qgis.core import QgsGeometry, QgsRasterLayer, QgsVectorLayer
+from qgis.core import QgsGeometry, QgsRasterLayer, QgsRectangle, QgsVectorLayer
 from qgis.PyQt.QtCore import (
     QAbstractListModel,
     QModelIndex,
@@ -15,8 +15,8 @@ from qgis.PyQt.QtCore import (
     Qt,
     pyqtSignal,
 )
-from qgis.PyQt.QtGui import QColor, QFont, QPainter, QPen
-from qgis.PyQt.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from qgis.PyQt.QtGui import QColor, QFont, QKeySequence, QPainter, QPen
+from qgis.PyQt.QtWidgets import QListView, QShortcut, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from .. import compat, layers
 from ..translate import tr
@@ -41,6 +41,15 @@ class Hit:
     gsd_m: float
     geometry: QgsGeometry
     colour: str
+    area_m2: float = 0.0
+
+    def square(self) -> QgsRectangle:
+        """What its picture shows: tiles as they are, outlines with some of their surroundings."""
+        box = self.geometry.boundingBox()
+        side = max(box.width(), box.height())
+        if side > 1.2 * min(box.width(), box.height()) or self.area_m2 > 0:
+            side *= 1.4
+        return QgsRectangle.fromCenterAndSize(box.center(), side, side)
 
     def describe(self) -> str:
         """For tooltips and screen readers."""
@@ -63,7 +72,8 @@ def read_hits(layer: QgsVectorLayer, texts: list[str]) -> list[Hit]:
         text = str(value("text") or "")
         found.append(Hit(
             feature.id(), int(_number(value("rank"))), _number(value("score")), _number(value("confidence")), text,
-            _number(value("gsd_m")), QgsGeometry(feature.geometry()), layers.colour_of(texts, text)))
+            _number(value("gsd_m")), QgsGeometry(feature.geometry()), layers.colour_of(texts, text),
+            _number(value("area_m2"))))
     return sorted(found, key=lambda hit: (hit.rank, hit.fid))
 
 
@@ -156,7 +166,7 @@ class HitDelegate(QStyledItemDelegate):
         if selected:
             painter.fillRect(option.rect, palette.highlight())
         box = QRect(option.rect.left() + 5, option.rect.top() + 5, SIDE, SIDE)
-        picture = self._thumbnails.picture(hit.fid, hit.geometry.boundingBox())
+        picture = self._thumbnails.picture(hit.fid, hit.square())
         if picture is None:
             painter.fillRect(box, palette.alternateBase())
             painter.setPen(palette.mid().color())
@@ -205,12 +215,14 @@ class HitsView(QListView):
     Signals:
         visited: A place was clicked, or reached with the arrow keys.
         chosen: A place was double-clicked, or Enter was pressed on it.
+        discarded: Delete was pressed.
         menu_wanted: Right click, or the menu key: where on the screen.
     """
 
     visited = pyqtSignal(object)
     chosen = pyqtSignal(object)
     menu_wanted = pyqtSignal(object)
+    discarded = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -232,12 +244,15 @@ class HitsView(QListView):
         self.customContextMenuRequested.connect(
             lambda at: self.menu_wanted.emit(self.viewport().mapToGlobal(at)) if self.selected() else None)
         self.setAccessibleName(tr("Places found"))
+        discard = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self)
+        discard.setContext(Qt.ShortcutContext.WidgetShortcut)
+        discard.activated.connect(self.discarded.emit)
         self.clicked.connect(lambda index: self.visited.emit(index.data(HIT)))
         self.activated.connect(lambda index: self.chosen.emit(index.data(HIT)))
 
-    def show_hits(self, raster: QgsRasterLayer | None, hits: list[Hit]) -> None:
-        """Show places of a raster, best first."""
-        self.thumbnails.show_layer(raster)
+    def show_hits(self, raster: QgsRasterLayer | None, hits: list[Hit], over: QgsVectorLayer | None = None) -> None:
+        """Show places of a raster, best first; `over` is drawn into the pictures."""
+        self.thumbnails.show_layer(raster, over)
         self.places.show_hits(hits)
         self.scrollToTop()
 

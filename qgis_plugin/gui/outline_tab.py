@@ -1,10 +1,10 @@
-"""The tab for outlines: classes, threshold, refinement."""
+"""The tab for outlines: classes, a threshold that shows on the map at once, and a review of what was found."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsVectorLayer
+from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
@@ -14,29 +14,42 @@ from qgis.PyQt.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMenu,
     QPushButton,
+    QSlider,
     QVBoxLayout,
     QWidget,
 )
 
 from .. import jobs, layers
-from ..protocol import Request
+from ..protocol import BackendError, Request
 from ..translate import tr
+from . import places
+from .append_dialog import AppendDialog
+from .hits_view import Hit, HitsView, read_hits
 
 REFINEMENTS = ("none", "edges", "sam")
 
 
 class OutlineTab(QWidget):
-    """Asks for outlines.
+    """Asks for outlines, shows and edits them.
 
     Signals:
         wanted: The user asks for outlines.
+        failed: A `BackendError` to show.
     """
 
     wanted = pyqtSignal()
+    failed = pyqtSignal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, iface: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._iface = iface
+        self._layer: QgsVectorLayer | None = None
+        self._scores = ""
+        self._previews: list[str] = []
+        self._texts: list[str] = []
+
         self.text = QLineEdit()
         self.text.setPlaceholderText(tr("What to outline: building; road; tree"))
         self.text.setClearButtonEnabled(True)
@@ -50,16 +63,18 @@ class OutlineTab(QWidget):
 
         self.automatic = QCheckBox(tr("automatic"))
         self.automatic.setChecked(True)
-        self.threshold = QDoubleSpinBox()
-        self.threshold.setRange(-1.0, 1.0)
-        self.threshold.setDecimals(3)
-        self.threshold.setSingleStep(0.01)
-        self.threshold.setEnabled(False)
-        self.threshold.setAccessibleName(tr("Threshold"))
-        self.automatic.toggled.connect(lambda automatic: self.threshold.setEnabled(not automatic))
+        self.automatic.toggled.connect(self._show_threshold)
+        self.threshold = QSlider(Qt.Orientation.Horizontal)
+        self.threshold.setRange(1, 99)
+        self.threshold.setValue(50)
+        self.threshold.setToolTip(tr("Move it to see at once, on the map, what a threshold would outline"))
+        self.threshold.setAccessibleName(tr("Threshold in percent"))
+        self.threshold.valueChanged.connect(self._preview)
+        self.threshold_words = QLabel()
         threshold = QHBoxLayout()
         threshold.addWidget(self.automatic)
         threshold.addWidget(self.threshold, 1)
+        threshold.addWidget(self.threshold_words)
         self.refine = QComboBox()
         self.refine.addItems([tr("none"), tr("snap to edges in the image"), tr("segment-geospatial (if installed)")])
         self.refine.setAccessibleName(tr("Refinement"))
@@ -76,14 +91,40 @@ class OutlineTab(QWidget):
         self.summary = QLabel()
         self.summary.setTextFormat(Qt.TextFormat.RichText)
         self.summary.setWordWrap(True)
+        self.view = HitsView()
+        self.view.setAccessibleName(tr("Outlines found"))
+        self.view.visited.connect(self._zoom_to)
+        self.view.chosen.connect(self._zoom_to)
+        self.view.menu_wanted.connect(self._menu)
+        self.view.discarded.connect(self.discard)
+        self.discard_button = QPushButton(tr("Discard"))
+        self.discard_button.setToolTip(tr("Take the marked outlines out of the layer (Delete)"))
+        self.discard_button.clicked.connect(self.discard)
+        self.undo = QPushButton(tr("Undo"))
+        self.undo.clicked.connect(self._undo)
+        self.save = QPushButton(tr("Save"))
+        self.save.setToolTip(tr("Write what was discarded into the layer"))
+        self.save.clicked.connect(self._save)
+        self.append = QPushButton(tr("Append to layer…"))
+        self.append.setToolTip(tr("Copy the outlines, or the marked ones, into another polygon layer"))
+        self.append.clicked.connect(self._append)
+        self.review = QWidget()
+        row = QHBoxLayout(self.review)
+        row.setContentsMargins(0, 0, 0, 0)
+        for button in (self.discard_button, self.undo, self.save, self.append):
+            row.addWidget(button)
 
         column = QVBoxLayout(self)
         column.addLayout(first)
         column.addLayout(form)
         column.addWidget(self.summary)
-        column.addStretch(1)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.review)
+        self._show_threshold()
+        self.clear()
 
-    def request(self, source: str, extent: list[float] | None, out: str, **common: Any) -> Request:
+    # asking
+    def request(self, source: str, extent: list[float] | None, out: str, scores: str, **common: Any) -> Request:
         """The segmentation that the boxes describe.
 
         Raises:
@@ -91,24 +132,154 @@ class OutlineTab(QWidget):
         """
         return jobs.segment(
             [source], jobs.split_texts(self.text.text()), out,
-            threshold="auto" if self.automatic.isChecked() else self.threshold.value(),
+            threshold="auto" if self.automatic.isChecked() else self.threshold.value() / 100,
             refine=REFINEMENTS[self.refine.currentIndex()],
-            min_area_m2=self.smallest.value() or None, extent=extent, **common)
+            min_area_m2=self.smallest.value() or None, extent=extent, scores=scores, **common)
 
-    def show_result(self, layer: QgsVectorLayer, result: dict[str, Any], texts: list[str]) -> None:
-        """Say what was found."""
+    # showing
+    def show_result(self, layer: QgsVectorLayer, raster: QgsRasterLayer | None, result: dict[str, Any],
+                    request: Request) -> None:
+        """Show the outlines of a result layer."""
+        self.clear()
+        self._layer, self._texts = layer, list(request.params["texts"])
+        self._scores = str(request.params.get("scores", ""))
+        layer.willBeDeleted.connect(self._lost)
+        layer.editingStarted.connect(self._state)
+        layer.editingStopped.connect(self._reload)
+        hits = read_hits(layer, self._texts)
+        self.view.show_hits(raster, hits, layer)
         found = result.get("threshold")
         thresholds = found if isinstance(found, dict) else {}
-        if len(thresholds) == 1:
-            self.threshold.setValue(float(next(iter(thresholds.values()))))
-        index = layer.fields().indexOf("text")
-        counts: dict[str, int] = {}
-        for feature in layer.getFeatures():
-            text = str(feature.attribute(index)) if index >= 0 else ""
-            counts[text] = counts.get(text, 0) + 1
         self.summary.setText("<br/>".join(
             '<span style="color:{}">■</span> {}'.format(
-                layers.colour_of(texts, text),
-                tr("{}: {} outlines, threshold {:.3f}").format(
-                    text.replace("<", "&lt;"), counts.get(text, 0), float(thresholds.get(text, 0.0))))
-            for text in texts))
+                layers.colour_of(self._texts, text),
+                tr("{}: {} outlines, threshold {:.0f} %").format(
+                    text.replace("<", "&lt;"), sum(hit.text == text for hit in hits),
+                    100 * float(thresholds.get(text) or 0.0)))
+            for text in self._texts))
+        if thresholds and self.automatic.isChecked():
+            self.threshold.blockSignals(True)
+            self.threshold.setValue(round(100 * max(float(value or 0) for value in thresholds.values())))
+            self.threshold.blockSignals(False)
+        self._show_threshold()
+        self.summary.show()
+        self.review.show()
+        self._state()
+
+    def clear(self) -> None:
+        """Show no result."""
+        if self._layer is not None:
+            self._layer.willBeDeleted.disconnect(self._lost)
+            self._layer.editingStarted.disconnect(self._state)
+            self._layer.editingStopped.disconnect(self._reload)
+            self._layer = None
+        self._scores = ""
+        self._end_preview()
+        self.view.show_hits(None, [])
+        self.summary.hide()
+        self.review.hide()
+
+    def _lost(self) -> None:
+        """The result layer was removed from the project."""
+        self._layer = None
+        self.clear()
+
+    def _state(self) -> None:
+        editing = self._layer is not None and self._layer.isEditable()
+        self.undo.setEnabled(editing)
+        self.save.setEnabled(editing)
+
+    def _reload(self) -> None:
+        if self._layer is not None:
+            self.view.places.show_hits(read_hits(self._layer, self._texts))
+        self._state()
+
+    def _zoom_to(self, hit: Hit) -> None:
+        if self._layer is not None:
+            places.zoom_to(self._iface.mapCanvas(), hit.geometry, self._layer.crs())
+
+    # threshold
+    def _show_threshold(self) -> None:
+        automatic = self.automatic.isChecked()
+        self.threshold_words.setText(f"{self.threshold.value()} %")
+        if automatic:
+            self._end_preview()
+
+    def _preview(self, percent: int) -> None:
+        """Show on the map what a threshold would outline, from the scores of the last run."""
+        self.automatic.setChecked(False)
+        self._show_threshold()
+        if not self._scores or self._layer is None:
+            return
+        project = QgsProject.instance()
+        if not self._previews:
+            try:
+                for text in self._texts:
+                    layer = layers.open_raster(self._scores, tr("Preview: {}").format(text), {})
+                    group = project.layerTreeRoot().findLayer(self._layer.id()).parent().name()
+                    self._previews.append(layers.add(project, layer, group, on_top=False).id())
+            except BackendError as fault:
+                self.failed.emit(fault)
+        layers.hide(project, self._layer)
+        for band, (identifier, text) in enumerate(zip(self._previews, self._texts), 1):
+            layer = project.mapLayer(identifier)
+            if layer is not None:
+                layers.style_threshold(layer, min(band, layer.bandCount()), layers.colour_of(self._texts, text),
+                                       percent / 100)
+
+    def _end_preview(self) -> None:
+        project = QgsProject.instance()
+        mine, self._previews = [i for i in self._previews if project.mapLayer(i) is not None], []
+        if mine:
+            project.removeMapLayers(mine)
+        node = project.layerTreeRoot().findLayer(self._layer.id()) if self._layer is not None else None
+        if mine and node is not None:
+            node.setItemVisibilityChecked(True)
+
+    # review
+    def discard(self) -> None:
+        """Take the marked outlines out of the layer; Undo brings them back."""
+        marked = [hit.fid for hit in self.view.selected()]
+        if self._layer is None or not marked:
+            return
+        if not self._layer.isEditable() and not self._layer.startEditing():
+            self.failed.emit(BackendError(tr("The layer cannot be edited."), tr("Check its file."), "output"))
+            return
+        self._layer.beginEditCommand(tr("Discard outlines"))
+        self._layer.deleteFeatures(marked)
+        self._layer.endEditCommand()
+        self._reload()
+
+    def _undo(self) -> None:
+        if self._layer is not None and self._layer.isEditable():
+            self._layer.undoStack().undo()
+            self._reload()
+
+    def _save(self) -> None:
+        if self._layer is not None and not self._layer.commitChanges():
+            self.failed.emit(BackendError(
+                tr("The layer cannot be saved."), "; ".join(self._layer.commitErrors()), "output"))
+
+    def _append(self) -> None:
+        if self._layer is None:
+            return
+        marked = [hit.fid for hit in self.view.selected()]
+        dialog = AppendDialog(self._layer, marked, self)
+        dialog.exec()
+        dialog.deleteLater()
+
+    def _menu(self, at: Any) -> None:
+        """What can be done with the outlines marked in the list."""
+        if self._layer is None:
+            return
+        hits, layer = self.view.selected(), self._layer
+        menu = QMenu(self)
+        menu.addAction(tr("Discard"), self.discard)
+        menu.addAction(tr("Append to layer…"), self._append)
+        menu.addSeparator()
+        menu.addAction(tr("Zoom to"), lambda: self._zoom_to(hits[0]))
+        menu.addAction(tr("Select in the layer"), lambda: layer.selectByIds([hit.fid for hit in hits]))
+        menu.addAction(tr("Copy coordinates"),
+                       lambda: places.copy_coordinates([hit.geometry for hit in hits], layer.crs()))
+        menu.exec(at)
+        menu.deleteLater()

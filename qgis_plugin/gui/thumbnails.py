@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from typing import Any
 
-from qgis.core import QgsMapRendererParallelJob, QgsMapSettings, QgsRasterLayer, QgsRectangle
+from qgis.core import QgsMapRendererParallelJob, QgsMapSettings, QgsRasterLayer, QgsRectangle, QgsVectorLayer
 from qgis.PyQt.QtCore import QObject, QSize, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QImage
 
@@ -25,18 +25,20 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self._side = side
         self._layer: QgsRasterLayer | None = None
+        self._over: QgsVectorLayer | None = None
         self._kept: OrderedDict[Any, QImage] = OrderedDict()
         self._waiting: deque[tuple[Any, QgsRectangle]] = deque()
         self._key: Any = None
         self._job: QgsMapRendererParallelJob | None = None
 
-    def show_layer(self, layer: QgsRasterLayer | None) -> None:
-        """Draw from another layer; forgets all pictures."""
+    def show_layer(self, layer: QgsRasterLayer | None, over: QgsVectorLayer | None = None) -> None:
+        """Draw from another raster, with outlines over it where given; forgets all pictures."""
         self.stop()
         self._kept.clear()
-        self._layer = layer
-        if layer is not None:
-            layer.willBeDeleted.connect(self._gone)
+        self._layer, self._over = layer, over
+        for shown in (layer, over):
+            if shown is not None:
+                shown.willBeDeleted.connect(self._gone)
 
     def picture(self, key: Any, box: QgsRectangle) -> QImage | None:
         """The picture of `box` (in the layer's CRS) when it is there; else None, and it is drawn soon."""
@@ -60,14 +62,14 @@ class Thumbnails(QObject):
 
     def _gone(self) -> None:
         self.stop()
-        self._layer = None
+        self._layer = self._over = None
 
     def _next(self) -> None:
         if self._job is not None or not self._waiting or self._layer is None:
             return
         self._key, box = self._waiting.popleft()
         wanted = QgsMapSettings()
-        wanted.setLayers([self._layer])
+        wanted.setLayers([layer for layer in (self._over, self._layer) if layer is not None])
         wanted.setDestinationCrs(self._layer.crs())
         wanted.setExtent(box)
         wanted.setOutputSize(QSize(self._side, self._side))

@@ -71,7 +71,7 @@ def test_outlines_give_a_layer_and_say_the_threshold(dock, until):
     until(lambda: not dock._session.busy)
     layer = results()[0]
     assert layer.fields().indexOf("area_m2") >= 0 and layer.featureCount() == 12
-    assert "0.210" in dock.outline.summary.text() and "building" in dock.outline.summary.text()
+    assert "21 %" in dock.outline.summary.text() and "building" in dock.outline.summary.text()
 
 
 def test_the_heatmap_goes_under_the_places_and_can_be_hidden(dock, until):
@@ -227,3 +227,77 @@ def test_coordinates_are_latitude_and_longitude(dock, until):
     point = QgsGeometry.fromRect(QgsRectangle(499999, 5699999, 500001, 5700001))
     latitude, longitude = map(float, places.coordinates([point], QgsCoordinateReferenceSystem("EPSG:25832")).split(","))
     assert longitude == pytest.approx(9.0, abs=1e-5) and latitude == pytest.approx(51.4507, abs=1e-3)
+
+
+def outline(dock, until, text="building; road"):
+    dock.outline.text.setText(text)
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    return next(layer for layer in results() if layer.name().startswith("Outlines"))
+
+
+def shown(layer):
+    return QgsProject.instance().layerTreeRoot().findLayer(layer.id()).itemVisibilityChecked()
+
+
+def test_the_threshold_slider_shows_its_mask_at_once_and_makes_outlines_when_asked(dock, until, monkeypatch):
+    layer = outline(dock, until)
+    dock.outline.threshold.setValue(40)
+    previews = [preview for preview in results() if preview.name().startswith("Preview")]
+    assert [preview.renderer().band() for preview in previews] == [1, 2]
+    items = previews[0].renderer().shader().rasterShaderFunction().colorRampItemList()
+    assert items[0].value == pytest.approx(0.4) and items[0].color.alpha() == 0 and items[1].color.alpha() > 100
+    assert not shown(layer) and not dock.outline.automatic.isChecked()
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    assert sent[0].params["threshold"] == pytest.approx(0.4)
+    assert not [preview for preview in results() if preview.name().startswith("Preview")]
+    dock.outline.threshold.setValue(60)
+    dock.outline.automatic.setChecked(True)
+    assert not [preview for preview in results() if preview.name().startswith("Preview")]
+
+
+def test_outlines_are_discarded_undone_and_saved(dock, until):
+    layer = outline(dock, until)
+    view = dock.outline.view
+    view.setCurrentIndex(view.model().index(1, 0))
+    gone = view.selected()[0].fid
+    dock.outline.discard_button.click()
+    assert view.model().rowCount() == 11 and layer.featureCount() == 11 and layer.isEditable()
+    dock.outline.undo.click()
+    assert view.model().rowCount() == 12 and gone in {feature.id() for feature in layer.getFeatures()}
+    view.setCurrentIndex(view.model().index(1, 0))
+    dock.outline.discard()
+    dock.outline.save.click()
+    assert not layer.isEditable() and layer.featureCount() == 11 and view.model().rowCount() == 11
+
+
+def test_outlines_are_appended_with_mapped_fields_in_the_layers_crs(dock, until):
+    from qgis.core import QgsVectorLayer
+    from search_imagery_by_text.gui.append_dialog import AppendDialog, append
+
+    layer = outline(dock, until)
+    mine = QgsVectorLayer(
+        "MultiPolygon?crs=EPSG:4326&field=kind:string&field=confidence:double&field=note:string", "mine", "memory")
+    QgsProject.instance().addMapLayer(mine)
+    dialog = AppendDialog(layer, [])
+    dialog.target.setLayer(mine)
+    assert dialog._expressions() == {"confidence": '"confidence"'}
+    assert append(layer, [], mine, {**dialog._expressions(), "kind": "upper(\"text\")"})
+    features = list(mine.getFeatures())
+    assert len(features) == 12 and {feature["kind"] for feature in features} == {"BUILDING", "ROAD"}
+    assert all(0 < feature["confidence"] <= 1 for feature in features)
+    assert QgsRectangle(8.99, 51.4, 9.02, 51.5).contains(features[0].geometry().boundingBox())
+    mine.undoStack().undo()
+    assert mine.featureCount() == 0
+    mine.rollBack()
+
+
+def test_a_new_search_hides_the_one_before_and_keeps_it(dock, until):
+    search(dock, until, "houses")
+    first = results()[0]
+    search(dock, until, "forest")
+    assert len(results()) == 2 and not shown(first)
