@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from rasterio.features import shapes
 from skimage.measure import label as connected
-from skimage.measure import regionprops_table
 
 from rsvlm_core.model.encoder import Float32, UInt8
 
@@ -119,12 +118,13 @@ class RegionCollector:
         if n == 0:
             return np.zeros(labels.shape, np.int64)
         first = len(self._parent)
-        wanted = ("label", "area", "intensity_mean", "intensity_max")
-        found = regionprops_table(local, values, properties=wanted)  # type: ignore[no-untyped-call]
-        area = np.asarray(found["area"], np.int64)
-        names = [""] if values.ndim == 2 else [f"-{c}" for c in range(self._channels)]
-        means = np.stack([np.asarray(found[f"intensity_mean{k}"], np.float64) for k in names], axis=1)
-        peaks = np.stack([np.asarray(found[f"intensity_max{k}"], np.float64) for k in names], axis=1)
+        flat = local.ravel()
+        inside = flat > 0
+        names, pixels = flat[inside], values.reshape(-1, self._channels)[inside]
+        area = np.bincount(names, minlength=n + 1)[1:]
+        sums = np.stack([np.bincount(names, pixels[:, c], n + 1)[1:] for c in range(self._channels)], axis=1)
+        order = np.argsort(names, kind="stable")
+        peaks = np.maximum.reduceat(pixels[order], np.cumsum(area) - area, axis=0).astype(np.float64)
         outlines: list[Any] = [None] * n
         for outline, value in shapes(
             local.astype(np.int32), mask=local > 0, connectivity=4, transform=Affine.translation(col, row)
@@ -135,7 +135,7 @@ class RegionCollector:
         self._parent.extend(range(first, first + n))
         self._labels.extend(int(v) for v in labels.ravel()[at[1:]])
         self._counts.extend(int(a) for a in area)
-        self._sums.extend(means * area[:, None])
+        self._sums.extend(sums)
         self._peaks.extend(peaks)
         self._shapes.extend(outlines)
         return np.where(local > 0, local.astype(np.int64) + (first - 1), 0)
@@ -154,7 +154,9 @@ class RegionCollector:
         return i
 
 
-def clean(geometries: Sequence[Any], tolerance: float, min_hole: float = 4.0) -> list[Any]:
+def clean(
+    geometries: Sequence[Any], tolerance: float, min_hole: float = 4.0, neighbours: bool = True
+) -> list[Any]:
     """Outlines as an analyst would draw them: small holes filled, slivers dropped, staircases straightened.
 
     Neighbours that share an edge share it afterwards, so disjoint classes stay disjoint.
@@ -163,6 +165,7 @@ def clean(geometries: Sequence[Any], tolerance: float, min_hole: float = 4.0) ->
         geometries: Polygons with pixel-corner coordinates of one label raster, not overlapping.
         tolerance: In pixels; details smaller than about this are removed. 0 keeps every corner.
         min_hole: Holes of fewer pixels are filled, unless another polygon lies in them.
+        neighbours: Whether polygons may share edges, as those of several classes do; of one class they cannot.
 
     Returns:
         One entry for each input: a Polygon, a MultiPolygon where straightening cut it, or None for a sliver (nowhere
@@ -177,7 +180,7 @@ def clean(geometries: Sequence[Any], tolerance: float, min_hole: float = 4.0) ->
     if tolerance > 0:
         # An edge of one polygon may run past the corner where two neighbours meet: give it that corner, or the shared
         # edge would be straightened differently on its two sides.
-        noded = shapely.transform(shapely.segmentize(shapes_, 1.0), np.round) if _any_touch(shapes_) else shapes_
+        noded = shapely.transform(shapely.segmentize(shapes_, 1.0), np.round) if neighbours else shapes_
         shapes_ = shapely.coverage_simplify(noded, tolerance)
     shapes_ = np.where(shapely.is_valid(shapes_), shapes_, shapely.make_valid(shapes_))
     for i, geometry in zip(kept, shapes_, strict=True):
@@ -244,14 +247,9 @@ def _fill_holes(polygons: NDArray[np.object_], min_hole: float) -> NDArray[np.ob
         keep = []
         for ring in polygon.interiors:
             hole = shapely.Polygon(ring)
-            inside = polygons[tree.query(hole, predicate="intersects")]
-            if hole.area >= min_hole or shapely.area(shapely.intersection(inside, hole)).max(initial=0.0) > 0:
+            # What has pixels in a hole lies wholly in it: objects are 4-connected.
+            if hole.area >= min_hole or len(tree.query(hole, predicate="covers")):
                 keep.append(ring)
         if len(keep) < len(polygon.interiors):
             out[i] = shapely.Polygon(polygon.exterior, keep)
     return out
-
-
-def _any_touch(polygons: NDArray[np.object_]) -> bool:
-    one, other = shapely.STRtree(polygons).query(polygons, predicate="touches")
-    return bool((one != other).any())

@@ -187,7 +187,9 @@ def segment(
     if missed is not None and not decisions:
         raise UsageError(*missed)
     assert crs is not None
-    return SegmentResult(_ranked(found, crs), _mean_thresholds(prompts, decisions), time.monotonic() - started, failed)
+    masks = _ranked(found, crs)
+    masks.attrs["texts"] = list(prompts.texts)  # their order, which gives their colours
+    return SegmentResult(masks, _mean_thresholds(prompts, decisions), time.monotonic() - started, failed)
 
 
 @dataclass
@@ -272,7 +274,8 @@ class _Task:
         # Pixels differ in size across a raster in degrees; the exact test comes after, on the ellipsoid.
         regions = collector.finish(max(1.0, 0.25 * least / pixel_m2))
         tolerance = TOLERANCE_PX if self.simplify_m is None else self.simplify_m / math.sqrt(pixel_m2)
-        shapes = outlines.clean([r.geometry for r in regions], tolerance)
+        several = len({r.label for r in regions}) > 1
+        shapes = outlines.clean([r.geometry for r in regions], tolerance, neighbours=several)
         if self.orthogonal:
             from rsvlm_core.localize.orthogonal import orthogonalise
 

@@ -75,9 +75,11 @@ def test_blocks_out_of_order_are_a_bug() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(label_rasters, st.sampled_from([0.0, 0.8, 1.5, 3.0]))
-def test_cleaned_classes_stay_valid_and_disjoint(labels: np.ndarray, tolerance: float) -> None:
-    done = [g for g in clean([r.geometry for r in collect(labels, [], [])], tolerance) if g is not None]
+@given(label_rasters, st.sampled_from([0.0, 0.8, 1.5, 3.0]), st.booleans())
+def test_cleaned_classes_stay_valid_and_disjoint(labels: np.ndarray, tolerance: float, several: bool) -> None:
+    labels = labels if several else np.minimum(labels, 1)
+    shapes = [r.geometry for r in collect(labels, [], [])]
+    done = [g for g in clean(shapes, tolerance, neighbours=several) if g is not None]
     assert all(g.is_valid and g.area > 0 for g in done)
     for i, one in enumerate(done):
         for other in done[i + 1 :]:
