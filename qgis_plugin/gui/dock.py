@@ -17,6 +17,7 @@ from .. import jobs, layers, settings, sources
 from ..protocol import BackendError, Request
 from ..session import LOG_TAB, Session
 from ..translate import tr
+from .describe_tab import DescribeTab
 from .outline_tab import OutlineTab
 from .progress_bar import ProgressStrip
 from .search_tab import SearchTab
@@ -43,9 +44,11 @@ class SearchDock(QgsDockWidget):
         self.where = WhereBox(iface.mapCanvas())
         self.search = SearchTab(iface)
         self.outline = OutlineTab(iface)
+        self.describe = DescribeTab(iface)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.search, QIcon(os.path.join(ICONS, "search.svg")), tr("Search"))
         self.tabs.addTab(self.outline, QIcon(os.path.join(ICONS, "segment.svg")), tr("Outline"))
+        self.tabs.addTab(self.describe, QIcon(os.path.join(ICONS, "caption.svg")), tr("Describe"))
         self.progress = ProgressStrip()
 
         form = QFormLayout()
@@ -62,6 +65,10 @@ class SearchDock(QgsDockWidget):
         self.search.heatmap_wanted.connect(self.start_heatmap)
         self.outline.wanted.connect(self.start_outline)
         self.outline.failed.connect(self._complain)
+        self.describe.draw_wanted.connect(self.where.start_drawing)
+        self.describe.caption_wanted.connect(self.start_caption)
+        self.describe.answer_wanted.connect(self.start_answer)
+        self.where.drawn.connect(self._drawn)
         self.progress.cancelled.connect(session.stop)
         session.changed.connect(self._state)
         session.progressed.connect(self.progress.progress)
@@ -122,6 +129,36 @@ class SearchDock(QgsDockWidget):
 
         self._ask(ask)
 
+    def start_caption(self) -> None:
+        """Describe what lies in the chosen extent."""
+        def ask(layer: QgsRasterLayer, source: str) -> None:
+            extent = self.where.extent(layer)
+            place = self.describe.place(layer, extent)
+            request = self.describe.caption_request(source, extent, **self._common())
+            self._run(request, tr("Looking at the place…"),
+                      lambda result: self.describe.show_answer(place, request, result))
+
+        self._ask(ask)
+
+    def start_answer(self) -> None:
+        """Answer the question about the chosen extent."""
+        def ask(layer: QgsRasterLayer, source: str) -> None:
+            extent = self.where.extent(layer)
+            place = self.describe.place(layer, extent)
+            request = self.describe.answer_request(source, extent, **self._common())
+            self._run(request, tr("Looking at the place…"),
+                      lambda result: self.describe.show_answer(place, request, result))
+
+        self._ask(ask)
+
+    def _drawn(self) -> None:
+        """A rectangle drawn while the tab Describe is open is described, or asked about, at once."""
+        if self.tabs.currentWidget() is self.describe and not self._session.busy:
+            if self.describe.question.text().strip():
+                self.start_answer()
+            else:
+                self.start_caption()
+
     def _common(self) -> dict[str, Any]:
         return {
             "model": settings.model() or None,
@@ -169,7 +206,8 @@ class SearchDock(QgsDockWidget):
 
     def _state(self) -> None:
         free = not self._session.busy
-        for button in (self.search.button, self.search.heatmap, self.outline.button):
+        for button in (self.search.button, self.search.heatmap, self.outline.button, self.describe.button,
+                       self.describe.ask):
             button.setEnabled(free)
 
     def _silent(self, is_silent: bool) -> None:

@@ -32,9 +32,11 @@ class WhereBox(QWidget):
 
     Signals:
         changed: The choice or the rectangle is another.
+        drawn: The user has drawn a rectangle.
     """
 
     changed = pyqtSignal()
+    drawn = pyqtSignal()
 
     def __init__(self, canvas: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -117,6 +119,10 @@ class WhereBox(QWidget):
             self._forget()
         self.changed.emit()
 
+    def start_drawing(self) -> None:
+        """Give the map the tool for a rectangle."""
+        self._draw(True)
+
     def _draw(self, wanted: bool) -> None:
         """Give the map our tool, or take it back."""
         if not wanted:
@@ -139,6 +145,7 @@ class WhereBox(QWidget):
             self._canvas.setMapTool(self._tool_before)
         else:
             self._canvas.unsetMapTool(self._tool)
+        self.drawn.emit()
 
     def set_rectangle(self, box: QgsRectangle, crs: QgsCoordinateReferenceSystem) -> None:
         """Choose a rectangle and show it on the map."""
