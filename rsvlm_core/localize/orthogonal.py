@@ -26,13 +26,11 @@ def orthogonalise(geometries: Sequence[Any | None], min_overlap: float = MIN_OVE
     """
     out = [None if g is None else _one(g, min_overlap) for g in geometries]
     alive = [i for i, g in enumerate(out) if g is not None]
-    shapes = [out[i] for i in alive]
-    tree = shapely.STRtree(shapes)
-    for one, other in zip(*tree.query(shapes, predicate="overlaps"), strict=True):
-        if one < other:
-            a, b = alive[one], alive[other]
-            rest = out[b].difference(out[a])
-            out[b] = _largest(rest)
+    shapes = np.array([out[i] for i in alive], dtype=object)
+    for one, other in zip(*shapely.STRtree(shapes).query(shapes, predicate="intersects"), strict=True):
+        a, b = alive[one], alive[other]
+        if one < other and out[a] is not None and out[b] is not None and out[a].intersection(out[b]).area > 0:
+            out[b] = _largest(out[b].difference(out[a]))
     return out
 
 

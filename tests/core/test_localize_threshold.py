@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from rsvlm_core.localize.prompts import Prompts, confidence_of, logit_of
+from rsvlm_core.localize.threshold import BAND, auto_threshold, fixed_threshold, otsu
+from rsvlm_core.model.confidence import confidence
+from tests.fakes import FakeEncoder
+
+
+def two_groups(low: float, high: float, share: float, spread: float = 0.3, n: int = 20000) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    k = int(n * share)
+    return np.concatenate([rng.normal(low, spread, n - k), rng.normal(high, spread, k)]).astype(np.float32)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.7])
+@pytest.mark.parametrize("shift", [-0.8, 0.0, 0.8])
+def test_two_groups_are_parted_in_the_valley_between_them(share: float, shift: float) -> None:
+    z = two_groups(-2 + shift, 2 + shift, share)
+    found = auto_threshold(z)
+    assert found.present and shift - 1.3 < found.logit < shift + 1.3
+    assert (z > found.logit).mean() == pytest.approx(share, abs=0.01)
+
+
+def test_an_absent_class_gives_nothing() -> None:
+    z = two_groups(-4, -2, 0.3)  # two groups, both far from the text
+    found = auto_threshold(z)
+    assert not found.present and not (z > found.logit).any()
+
+
+def test_one_odd_cell_does_not_make_a_class_present() -> None:
+    z = two_groups(-3, -3, 0.5)
+    z[:3] = 5.0
+    assert not auto_threshold(z).present
+
+
+def test_everything_present_stays_present() -> None:
+    z = np.random.default_rng(1).normal(3, 0.2, 5000).astype(np.float32)
+    found = auto_threshold(z)
+    assert found.present and (z > found.logit).mean() > 0.99
+
+
+@given(arrays(np.float32, st.integers(0, 300), elements=st.floats(-60, 60, width=32)))
+def test_any_scores_give_a_decision_within_the_band_or_nothing(z: np.ndarray) -> None:
+    found = auto_threshold(z)
+    if found.present:
+        assert -BAND <= found.logit <= BAND and 0.25 < found.confidence < 0.75
+    elif z.size:
+        assert not (np.clip(z, -20, 20) > found.logit + 1e-6).any()
+
+
+def test_unknown_places_are_left_out_and_sampling_does_not_change_much() -> None:
+    z = two_groups(-2, 2, 0.3)
+    holes = np.concatenate([z, np.full(5000, np.nan, np.float32)])
+    assert auto_threshold(holes) == auto_threshold(z)
+    assert auto_threshold(np.full(10, np.nan, np.float32)).present is False
+    many = two_groups(-2, 2, 0.3, n=5_000_000)
+    assert auto_threshold(many).logit == pytest.approx(auto_threshold(z).logit, abs=0.3)
+
+
+def test_otsu_is_the_best_split() -> None:
+    z = two_groups(-1, 3, 0.2, 0.6).astype(np.float64)
+    t = otsu(z)
+
+    def between(at: float) -> float:
+        a, b = z[z <= at], z[z > at]
+        return len(a) * len(b) * (a.mean() - b.mean()) ** 2
+
+    assert between(t) >= max(between(v) for v in np.linspace(z.min() + 0.1, z.max() - 0.1, 200)) * 0.995
+    assert otsu(np.array([2.0, 2.0])) == 2.0
+
+
+def test_fixed_thresholds_are_confidences() -> None:
+    assert fixed_threshold(0.5).logit == 0
+    assert fixed_threshold(0.8).confidence == 0.8 and logit_of(0.8) == pytest.approx(fixed_threshold(0.8).logit)
+    assert np.isfinite(fixed_threshold(0.0).logit) and np.isfinite(fixed_threshold(1.0).logit)
+
+
+def test_logits_are_those_of_the_models_confidence() -> None:
+    encoder = FakeEncoder()
+    prompts = Prompts.of(["red", "blue", "red"], encoder)
+    assert prompts.texts == ("red", "blue")
+    features = encoder.encode_images(np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3), dtype=np.uint8))
+    want = confidence(features @ prompts.embeddings.T, features @ prompts.neutral.T, prompts.scale)
+    channels = prompts.channels(features)
+    assert channels.shape == (7, 3) and channels.dtype == np.float32
+    np.testing.assert_allclose(confidence_of(prompts.logits(channels)), want, atol=1e-5)
