@@ -97,6 +97,7 @@ Done: "{query}" in {name}
 def draw(raster: str, title: str) -> None:
     """Hits and outlines together on the imagery."""
     import geopandas
+
     from rsvlm_core.overview import draw_overview
 
     os.chdir(ROOT)

@@ -67,7 +67,8 @@ def _guarded(args: Namespace, work: Callable[[StopOnInterrupt], int]) -> int:
             if stop():  # what an interrupted library raised is not worth telling
                 told = Stopped("Stopped.", "Finished work is kept.")
             else:
-                told = _Fault(f"{type(error).__name__}: {error}".splitlines()[0], "RSVLM_DEBUG=1 shows where.")
+                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                told = _Fault(f"A fault in rsvlm: {reason}.", "RSVLM_DEBUG=1 shows where; please report it.")
     if trace:
         print(trace, file=sys.stderr, end="")
     print(f"rsvlm {args.command}: {told}", file=sys.stderr)

@@ -305,7 +305,8 @@ def test_the_process_greets_before_anything_heavy_is_imported():
 import sys, threading
 from rsvlm_core.worker import server, main
 greeting = server.greeting
-server.greeting = lambda: {**greeting(), "heavy": sorted({"torch", "rasterio", "geopandas", "numpy"} & set(sys.modules))}
+heavy = {"torch", "rasterio", "geopandas", "numpy"}
+server.greeting = lambda: {**greeting(), "heavy": sorted(heavy & set(sys.modules))}
 sys.exit(main())
 """
     process = start_process(code=code)
