@@ -8,6 +8,7 @@ Anything or HQ-SAM whose name says its size (`sam_vit_b_01ec64.pth`, `sam_hq_vit
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -74,10 +75,18 @@ def load_predictor(device: str | None = None) -> Predictor:
         raise ModelError(f"{named}: the name does not say which model it is.", "Keep vit_b, vit_l or vit_h in it.")
     kind = "vit_tiny" if "vit_t" in size.group() else size.group()
     try:
+        _check_data_only(named)
         return SamGeo(model_type=kind, checkpoint=str(named), automatic=False, device=device)  # type: ignore[no-any-return]
-    except (RuntimeError, KeyError, OSError, EOFError, ValueError) as error:
+    except (RuntimeError, KeyError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{named} cannot be used as a {kind} checkpoint: {first}", "Fetch it again.") from error
+
+
+def _check_data_only(path: Path) -> None:
+    """Refuse a checkpoint that is more than tensors: Segment Anything's own loader would run what is in it."""
+    import torch
+
+    torch.load(path, map_location="meta", weights_only=True)
 
 
 def find_checkpoint() -> Path | str:
