@@ -26,6 +26,7 @@ from rsvlm_core.model.encoder import Encoder, Float32, ModelInfo, UInt8
 METHODS = ("auto", "smooth", "attention", "dense", "tiles")
 NODATA = 255
 _BATCH_PIXELS = 400_000  # per call of the model: small enough to stop within a second on two cores
+_MARGIN_CELLS = 4  # around an area: what interpolation and the guided filter look at beyond its border
 _TILE_CELLS = 8  # cells across one tile of the method "tiles"
 
 
@@ -127,9 +128,15 @@ class Scored:
         self.first_col, self.first_row = int(math.floor(whole.col + 1e-6)), int(math.floor(whole.row + 1e-6))
         self.width = math.ceil(whole.col + whole.width - 1e-6) - self.first_col
         self.height = math.ceil(whole.row + whole.height - 1e-6) - self.first_row
-        grids = [CellGrid.over(source, gsd_m, g, plan.stride, area=area, side=plan.side) for g in plan.gsds]
-        self._spans = [grid.spans(plan.side, plan.overlap) for grid in grids]
-        self._rasters = [ScoreRaster(grid, len(prompts.texts) + 1, folder) for grid in grids]
+        self._spans: list[list[Span]] = []
+        self._rasters: list[ScoreRaster] = []
+        for model_gsd_m in plan.gsds:
+            grid = CellGrid.over(source, gsd_m, model_gsd_m, plan.stride)
+            # The windows are those of the whole source, so a place gets the same scores whatever area is asked for.
+            spans = grid.touching(grid.spans(plan.side, plan.overlap), whole, _MARGIN_CELLS)
+            grid, spans = grid.crop(spans)
+            self._spans.append(spans)
+            self._rasters.append(ScoreRaster(grid, len(prompts.texts) + 1, folder))
         self.failed: list[str] = []
 
     @property

@@ -66,41 +66,35 @@ class CellGrid:
     stride: int
 
     @classmethod
-    def over(
-        cls, source: PatchSource, gsd_m: tuple[float, float], model_gsd_m: float, stride: int, *,
-        area: Window | None = None, side: int = 1,
-    ) -> CellGrid:
-        """Lay a grid over a source, or over an area of it and its surroundings.
+    def over(cls, source: PatchSource, gsd_m: tuple[float, float], model_gsd_m: float, stride: int) -> CellGrid:
+        """Lay a grid over a source.
 
         Args:
             source: Gives width and height.
             gsd_m: Metres per pixel of the source along columns and rows.
             model_gsd_m: Metres per pixel that the model shall see.
             stride: Pixels per cell that the model sees.
-            area: In pixels of the source; None for all of it. The grid is a quarter window larger on all sides, where
-                the source has more, and at least a window: what lies around a place tells what it is.
-            side: Cells of a window's side.
         """
         cell = (stride * model_gsd_m / gsd_m[0], stride * model_gsd_m / gsd_m[1])
-        starts, counts = [], []
-        for first, length, limit, size in (
-            (area.col if area else 0.0, area.width if area else float(source.width), source.width, cell[0]),
-            (area.row if area else 0.0, area.height if area else float(source.height), source.height, cell[1]),
-        ):
-            total = max(1, math.ceil(limit / size - 1e-6))
-            start, end = math.floor(first / size + 1e-6), math.ceil((first + length) / size - 1e-6)
-            if area is not None:
-                start, end = start - side // 4, end + side // 4
-                if end - start < side:
-                    start = (start + end - side) // 2
-                    end = start + side
-                if end > total:
-                    start, end = start - (end - total), total
-                start = max(0, start)
-                end = min(total, max(end, start + 1))
-            starts.append(start)
-            counts.append(min(total, max(1, end)) - start)
-        return cls(model_gsd_m, cell, (starts[0], starts[1]), counts[1], counts[0], stride)
+        rows, cols = (math.ceil(n / c - 1e-6) for n, c in ((source.height, cell[1]), (source.width, cell[0])))
+        return cls(model_gsd_m, cell, (0, 0), max(1, rows), max(1, cols), stride)
+
+    def touching(self, spans: Sequence[Span], area: Window, margin: int) -> list[Span]:
+        """Those spans that reach within `margin` cells of an area given in pixels of the source."""
+        left, top = area.col / self.cell[0] - margin, area.row / self.cell[1] - margin
+        right = (area.col + area.width) / self.cell[0] + margin
+        bottom = (area.row + area.height) / self.cell[1] + margin
+        return [
+            s for s in spans if s.col < right and s.col + s.cols > left and s.row < bottom and s.row + s.rows > top
+        ]
+
+    def crop(self, spans: Sequence[Span]) -> tuple[CellGrid, list[Span]]:
+        """The part of this grid that spans need, and the same spans in it."""
+        row, col = min(s.row for s in spans), min(s.col for s in spans)
+        rows, cols = max(s.row + s.rows for s in spans) - row, max(s.col + s.cols for s in spans) - col
+        origin = (self.origin[0] + col, self.origin[1] + row)
+        part = CellGrid(self.gsd_m, self.cell, origin, rows, cols, self.stride)
+        return part, [Span(s.row - row, s.col - col, s.rows, s.cols) for s in spans]
 
     def window(self, span: Span) -> Window:
         """A span of this grid in pixels of the source."""

@@ -117,15 +117,18 @@ def test_scales_are_averaged_where_known(tmp_path: Path) -> None:
     assert known.all()
 
 
-def test_an_area_brings_its_surroundings_and_lies_on_the_same_cells() -> None:
-    source = image(400, 400)
-    whole = CellGrid.over(source, (1.0, 1.0), 1.0, 4)
-    part = CellGrid.over(source, (1.0, 1.0), 1.0, 4, area=Window(201, 303, 10, 10), side=16)
-    assert part.cell == whole.cell and part.rows >= 16 and part.cols >= 16
+def test_an_area_takes_the_windows_of_the_whole_that_touch_it() -> None:
+    grid = CellGrid.over(image(400, 400), (1.0, 1.0), 1.0, 4)
+    spans = grid.spans(16, 4)
+    some = grid.touching(spans, Window(201, 303, 10, 10), 4)
+    assert 1 <= len(some) < len(spans) and set(some) <= set(spans)
+    part, moved = grid.crop(some)
+    assert part.cell == grid.cell and part.rows <= 32 and part.cols <= 32
+    assert [part.window(s) for s in moved] == [grid.window(s) for s in some]
     frame = part.window(Span(0, 0, part.rows, part.cols))
-    assert frame.col <= 201 - 10 and frame.col + frame.width >= 211 + 10
-    corner = CellGrid.over(source, (1.0, 1.0), 1.0, 4, area=Window(390, 390, 10, 10), side=16)
-    assert (corner.rows, corner.cols) == (16, 16) and corner.origin == (84, 84)
+    assert frame.col <= 201 - 16 and frame.col + frame.width >= 211 + 16
+    assert frame.row <= 303 - 16 and frame.row + frame.height >= 313 + 16
+    assert grid.touching(spans, Window(0, 0, 400, 400), 0) == spans
 
 
 def test_a_full_disk_is_an_error_before_it_is_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,6 +187,22 @@ def test_an_extent_limits_what_is_read_and_written(
         segment([str(path)], ["red"], encoder, extent=(0, 0, 10, 10))
 
 
+@pytest.mark.parametrize("refine", ["none", "edges"])
+def test_a_place_gets_the_same_label_whatever_extent_is_asked_for(
+    make_raster: Callable[..., Path], encoder: FakeEncoder, tmp_path: Path, refine: str
+) -> None:
+    rng = np.random.default_rng(0)
+    blobs = np.kron(rng.integers(0, 2, (25, 25)), np.ones((16, 16))).astype(bool)
+    rgb = np.where(blobs[..., None], RED, COLOURS["green"]) + rng.normal(0, 15, (400, 400, 3))
+    path = make_raster(np.clip(rgb, 0, 255).astype(np.uint8), gsd=1.0)
+    out = []
+    for extent in (None, (500101, 5400000 - 287, 500203, 5400000 - 133)):
+        segment([str(path)], ["red"], encoder, threshold=0.5, refine=refine, extent=extent, scores=tmp_path / "s.tif")
+        with rasterio.open(tmp_path / "s.tif") as scores:
+            out.append(scores.read(1))
+    np.testing.assert_allclose(out[0][133:287, 101:203], out[1], atol=1e-4)
+
+
 def test_several_rasters_share_one_layer_in_the_crs_of_the_first(
     make_raster: Callable[..., Path], encoder: FakeEncoder
 ) -> None:
