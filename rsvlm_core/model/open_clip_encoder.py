@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rsvlm_core.errors import ModelError
+from rsvlm_core.errors import ModelError, UsageError
 from rsvlm_core.model.device import choose_device
 from rsvlm_core.model.encoder import Float32, ModelInfo, UInt8
 from rsvlm_core.model.tokenizer import check_texts
@@ -101,15 +101,19 @@ class OpenClipEncoder:
     @torch.inference_mode()
     def encode_patches(self, images: UInt8, method: str = "auto") -> Float32:
         """[B, H, W, 3] uint8 -> [B, H/p, W/p, D]; training-free patch features of the image transformer."""
-        from rsvlm_core.localize.attention_edits import patch_features
+        from rsvlm_core.localize.attention_edits import EDITS, patch_features
 
         if not hasattr(self.model.visual, "transformer"):
             raise ModelError(
                 f"The model {self.info.id} has no patch features.", "Use the method 'tiles', or the bundled model."
             )
-        edit = {"auto": "clearclip", "smooth": "clearclip", "attention": "maskclip"}.get(method, method)
+        edit, window = {"auto": ("clearclip", 3), "smooth": ("pooling", 5), "attention": ("maskclip", 1)}.get(
+            method, (method, 1)
+        )
+        if edit not in EDITS:
+            raise UsageError(f"There is no patch method '{method}'.", f"Use auto, smooth or {', '.join(EDITS)}.")
         out = [
-            patch_features(self.model.visual, self._pixels(images[i : i + _CHUNK]), edit).float().cpu().numpy()
+            patch_features(self.model.visual, self._pixels(images[i : i + _CHUNK]), edit, window).float().cpu().numpy()
             for i in range(0, len(images), _CHUNK)
         ]
         return np.concatenate(out)

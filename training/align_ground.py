@@ -1,0 +1,270 @@
+"""Align pixels or images with what is known on the ground: `python -m training.align_ground --config FILE`.
+
+GRAFT (METHODS section 4) aligns a remote-sensing encoder with co-located ground photos, at the image and at the pixel.
+Two kinds of ground truth are understood here, in one frozen target space:
+
+- tags: map classes, boxed objects and scene names stand in for photos; the target is the frozen text vector of a
+  phrase (`level: pixel` with `concepts` and `tags` in the recipe). This is how the bundled model's pixel head is made.
+- photos: WebDataset shards from `training.build ground_pairs`, each sample an image with `photos` in its JSON: vectors
+  of the frozen ground encoder and where each photo stands (`level: image`, `pixel`, or `both`).
+
+Only the parts named in `learn` learn. The result is a run folder that `training.export` takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor
+
+from rsvlm_core.errors import DataError, RsvlmError, UsageError
+from rsvlm_core.model.mammut import Mammut
+from rsvlm_core.model.tokenizer import Tokenizer, load_tokenizer
+from rsvlm_core.settings import cache_dir
+from training.augment import View, colour, random_view, take_views
+from training.bank import ImageBank
+from training.curves import draw_curves
+from training.export import load_run
+from training.losses import ground_alignment
+from training.recipe import SetSpec
+from training.state import save_state
+from training.tags import Concepts, TagRule, box_plane, cell_tags, tag_loss
+
+
+@dataclass(frozen=True)
+class AlignRecipe:
+    """A recipe of this program; see training/configs/pixels.yaml."""
+
+    name: str
+    run: str
+    steps: int
+    sets: dict[str, SetSpec]
+    mixture: dict[str, int]
+    level: str = "pixel"
+    concepts: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, TagRule] = field(default_factory=dict)
+    learn: tuple[str, ...] = ("visual.dense.",)
+    size: int = 256
+    lr: float = 2e-3
+    weight_decay: float = 0.02
+    scale: float | None = None
+    temperature: float = 0.07
+    zoom: tuple[float, float] = (0.4, 1.2)
+    average: float = 0.99
+    seed: int = 0
+
+    @classmethod
+    def load(cls, path: Path, overrides: list[str]) -> AlignRecipe:
+        """Read YAML and `key=value` overrides.
+
+        Raises:
+            UsageError: Unknown fields or an unreadable file.
+        """
+        try:
+            raw = yaml.safe_load(path.read_text("utf-8"))
+            for item in overrides:
+                key, equals, value = item.partition("=")
+                if not equals or key not in cls.__dataclass_fields__:
+                    raise UsageError(f"'{item}' is not key=value with a key of the recipe.")
+                raw[key] = yaml.safe_load(value)
+            raw["sets"] = {k: SetSpec(**v) for k, v in raw["sets"].items()}
+            raw["tags"] = {k: TagRule(**v) for k, v in raw.get("tags", {}).items()}
+            raw["learn"] = tuple(raw.get("learn", cls.learn))
+            raw["zoom"] = tuple(raw.get("zoom", cls.zoom))
+            return cls(**raw)
+        except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+            raise UsageError(f"The recipe {path} cannot be used: {error}.") from None
+
+
+class TagBatches:
+    """Views of tagged images; a batch is a function of the step."""
+
+    def __init__(self, recipe: AlignRecipe, concepts: Concepts, stride: int) -> None:
+        self.recipe, self.concepts, self.side = recipe, concepts, recipe.size // stride
+        self.banks = {n: ImageBank(recipe.sets[n], cache_dir() / "banks") for n in recipe.mixture}
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Images [B, 3, S, S] in 0..1, allowed [B, h, w, C], main [B, C], weights [B]."""
+        r = self.recipe
+        rng = np.random.default_rng([r.seed, step])
+        images, allowed, main, weights = [], [], [], []
+        for name, count in r.mixture.items():
+            bank, rule = self.banks[name], r.tags[name]
+            picks = rng.integers(len(bank), size=count)
+            views = [random_view(rng, 1.0, True, *r.zoom) for _ in range(count)]
+            source = np.stack([bank.images[i] for i in picks])
+            images.append(colour(take_views(source, views, r.size), rng, 1.0))
+            for i, view in zip(picks, views, strict=True):
+                label = self._plane(bank.labels[i], view) if bank.labels is not None and rule.labels else None
+                boxes = self._plane(box_plane(rule, bank.meta[i], source.shape[1]), view) if rule.boxes else None
+                a, m = cell_tags(rule, self.concepts, label, boxes, bank.meta[i], self.side)
+                allowed.append(a)
+                main.append(m)
+                weights.append(rule.weight)
+        return torch.cat(images), torch.stack(allowed), torch.stack(main), torch.tensor(weights)
+
+    def _plane(self, plane: np.ndarray, view: View) -> Tensor:
+        return take_views(plane[None, ..., None], [view], self.recipe.size, nearest=True)[0, 0].round()
+
+
+class PhrasePool:
+    """Frozen text vectors of every concept's phrases."""
+
+    @torch.no_grad()
+    def __init__(self, model: Mammut, tokenizer: Tokenizer, concepts: Concepts) -> None:
+        self.vectors = []
+        for phrases in concepts.phrases:
+            tokens = tokenizer(phrases, model.cfg.text.context_length)
+            self.vectors.append(model.encode_text(tokens.ids, tokens.valid))
+
+    def draw(self, rng: np.random.Generator) -> Tensor:
+        """[C, D]: one random phrase of each concept."""
+        return torch.stack([v[int(rng.integers(len(v)))] for v in self.vectors])
+
+
+def tag_step(
+    model: Mammut, batch: tuple[Tensor, Tensor, Tensor, Tensor], vectors: Tensor, overlaps: Tensor, scale: float
+) -> Tensor:
+    """The loss of a tagged batch."""
+    images, allowed, main, weights = batch
+    x = model.visual.normalise(images).contiguous(memory_format=torch.channels_last)
+    logits = scale * model.visual.pixels(x) @ vectors.t()
+    total = logits.new_zeros(())
+    for weight in torch.unique(weights).tolist():
+        rows = weights == weight
+        total = total + weight * rows.float().mean() * tag_loss(logits[rows], allowed[rows], main[rows], overlaps)
+    return total
+
+
+def photo_step(model: Mammut, bank: ImageBank, rng: np.random.Generator, recipe: AlignRecipe) -> Tensor:
+    """The loss of a batch of images with ground photos, at the image, the pixel, or both."""
+    picks = rng.integers(len(bank), size=sum(recipe.mixture.values()))
+    views = [random_view(rng, 1.0, True, 0.8, 1.0) for _ in picks]
+    images = colour(take_views(np.stack([bank.images[i] for i in picks]), views, recipe.size), rng, 1.0)
+    remote_of, ground, where = [], [], []
+    for row, (i, view) in enumerate(zip(picks, views, strict=True)):
+        inverse = np.linalg.inv(np.vstack([view.matrix(), [0, 0, 1]]))
+        for photo in bank.meta[i].get("photos", ()):
+            # The photo's place in the view: every geometric augmentation moves it too.
+            x, y, _ = inverse @ [2 * photo["x"] - 1, 2 * photo["y"] - 1, 1]
+            if abs(x) < 1 and abs(y) < 1:
+                remote_of.append(row)
+                ground.append(photo["vector"])
+                where.append((x, y))
+    if not ground:
+        raise DataError("A batch holds no ground photos.", "Build the set with training.build ground_pairs.")
+    owner = torch.tensor(remote_of)
+    target = torch.nn.functional.normalize(torch.tensor(ground, dtype=torch.float32), dim=-1)
+    x = model.visual.normalise(images).contiguous(memory_format=torch.channels_last)
+    loss = torch.zeros(())
+    if recipe.level in ("image", "both"):
+        loss = loss + ground_alignment(model.encode_image(x)[owner], target, owner, recipe.temperature)
+    if recipe.level in ("pixel", "both"):
+        grid = model.visual.pixels(x).permute(0, 3, 1, 2)[owner]
+        at = torch.tensor(where, dtype=torch.float32).view(-1, 1, 1, 2)
+        vectors = torch.nn.functional.grid_sample(grid, at, align_corners=False)[..., 0, 0]
+        loss = loss + ground_alignment(
+            torch.nn.functional.normalize(vectors, dim=-1), target, owner, recipe.temperature
+        )
+    return loss
+
+
+def align(recipe: AlignRecipe, folder: Path) -> None:
+    """Run a recipe; writes `state.pt`, `metrics.jsonl`, `curves.png`."""
+    if recipe.level not in ("pixel", "image", "both"):
+        raise UsageError(f"level is '{recipe.level}', not pixel, image or both.")
+    run = Path(recipe.run)
+    model, state = load_run(run)
+    tokenizer = load_tokenizer(model.cfg.text.tokenizer, run)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("tokenizer.json", "vocabulary.json"):
+        if (run / name).is_file():
+            (folder / name).write_bytes((run / name).read_bytes())
+    learning = [p for n, p in model.named_parameters() if n.startswith(recipe.learn)]
+    if not learning:
+        raise UsageError(f"Nothing learns: no parameter begins with {', '.join(recipe.learn)}.")
+    for parameter in learning:
+        parameter.requires_grad_(True)
+    torch.manual_seed(recipe.seed)
+    scale = recipe.scale or float(model.logit_scale.exp())
+    optimizer = torch.optim.AdamW(learning, lr=recipe.lr, weight_decay=recipe.weight_decay, betas=(0.9, 0.98))
+    average = [p.detach().clone() for p in learning]
+    tagged = bool(recipe.tags)
+    if tagged:
+        concepts = Concepts.from_dict(recipe.concepts)
+        batches, pool = TagBatches(recipe, concepts, model.visual.dense_stride), PhrasePool(model, tokenizer, concepts)
+        overlaps = torch.from_numpy(concepts.overlaps)
+    else:
+        bank = ImageBank(next(iter(recipe.sets.values())), cache_dir() / "banks")
+    started, recent = time.monotonic(), []
+    (folder / "metrics.jsonl").write_text("", "utf-8")
+    for step in range(recipe.steps):
+        rng = np.random.default_rng([recipe.seed, step, 1])
+        factor = min(1.0, (step + 1) / max(1, recipe.steps // 20)) * 0.5 * (1 + np.cos(np.pi * step / recipe.steps))
+        optimizer.param_groups[0]["lr"] = recipe.lr * max(factor, 0.01)
+        optimizer.zero_grad(set_to_none=True)
+        loss = (
+            tag_step(model, batches(step), pool.draw(rng), overlaps, scale)
+            if tagged
+            else photo_step(model, bank, rng, recipe)
+        )
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(learning, 1.0)
+        optimizer.step()
+        recent.append(loss.item())
+        decay = min(recipe.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for kept, p in zip(average, learning, strict=True):
+                kept.lerp_(p, 1 - decay)
+        if (step + 1) % 20 == 0 or step + 1 == recipe.steps:
+            mean = float(np.mean(recent[-20:]))
+            with (folder / "metrics.jsonl").open("a", encoding="utf-8") as out:
+                out.write(json.dumps({"stage": 0, "step": step + 1, "loss": mean}) + "\n")
+            left = (time.monotonic() - started) / (step + 1) * (recipe.steps - step - 1) / 60
+            print(
+                f"{recipe.name} {step + 1}/{recipe.steps}  loss {mean:.3f}  {left:.1f} min left",
+                file=sys.stderr,
+                flush=True,
+            )
+    with torch.no_grad():
+        for kept, p in zip(average, learning, strict=True):
+            p.copy_(kept)
+    state["average"] = state["model"] = model.state_dict()
+    state["aligned"] = {"name": recipe.name, "level": recipe.level, "sets": sorted(recipe.sets), "steps": recipe.steps}
+    save_state(state, folder / "state.pt")
+    draw_curves(folder)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.align_ground",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config", type=Path, required=True, help="a recipe in YAML, such as training/configs/pixels.yaml"
+    )
+    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="for example steps=50 run=runs/small")
+    args = parser.parse_args(argv)
+    try:
+        recipe = AlignRecipe.load(args.config, args.overrides)
+        align(recipe, args.out or Path("runs") / recipe.name)
+    except RsvlmError as error:
+        print(f"training.align_ground: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
