@@ -224,6 +224,27 @@ def find(fresh: bool = False) -> Verdict:
     )
 
 
+def forget() -> None:
+    """Look for an interpreter afresh next time."""
+    _found.clear()
+
+
+def version_of(path: str) -> tuple[int, int] | None:
+    """Major and minor version of an interpreter; None when it is none. Any thread."""
+    launch = Launch(path, ("-E", "-s", "-c", "import sys; print(*sys.version_info[:2])"), HERE, environment())
+    process = launch.process()
+    process.start()
+    if not process.waitForFinished(20000):
+        process.kill()
+        process.waitForFinished(1000)
+        return None
+    try:
+        major, minor = bytes(process.readAllStandardOutput()).decode("utf-8").split()
+        return int(major), int(minor)
+    except ValueError:
+        return None
+
+
 def worker_launch() -> Launch:
     """How to start the worker with the interpreter that `find` names. Any thread.
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qgis.core import QgsField, QgsRasterBlock
+from qgis.core import QgsField, QgsMapLayerType, QgsRasterBlock
 from qgis.PyQt.QtCore import QVariant
+
+try:  # Qgis.LayerType since 3.30
+    RASTER_LAYER = QgsMapLayerType.RasterLayer
+except AttributeError:
+    RASTER_LAYER = QgsMapLayerType.Raster
 
 try:  # a QVariant type is all that 3.22 takes; QMetaType since 3.38
     from qgis.PyQt.QtCore import QMetaType

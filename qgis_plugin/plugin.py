@@ -25,6 +25,10 @@ class SearchImageryByText:
         self.dock: Any = None
         self._actions: list[QAction] = []
         self._session: Any = None
+        self._layer_action: Any = None
+        self._options: Any = None
+        self._locator: Any = None
+        self._bell: Any = None
         self._translator: QTranslator | None = None
         self._translate()
 
@@ -62,12 +66,36 @@ class SearchImageryByText:
         self.iface.addPluginToRasterMenu(tr("Search imagery by text"), action)
         self.iface.addToolBarIcon(action)
         self._actions.append(action)
+        self._offer_elsewhere()
+
+    def _offer_elsewhere(self) -> None:
+        """The layer's menu, the options, and the locator bar."""
+        from . import compat
+        from .gui.locator import Bell, SearchLocator
+        from .gui.options_page import OptionsFactory
+
+        self._layer_action = QAction(QIcon(os.path.join(HERE, "icons", "search.svg")),
+                                     tr("Search this layer by text…"), self.iface.mainWindow())
+        self._layer_action.triggered.connect(lambda: self.dock.show_for(self.iface.activeLayer()))
+        self.iface.addCustomActionForLayerType(self._layer_action, "", compat.RASTER_LAYER, True)
+        self._options = OptionsFactory(self.dock.settings_changed)
+        self.iface.registerOptionsWidgetFactory(self._options)
+        self._bell = Bell()
+        self._bell.rung.connect(self.dock.find)
+        self._locator = SearchLocator(self._bell)
+        self.iface.registerLocatorFilter(self._locator)
 
     def unload(self) -> None:
         """Take everything out again, children last."""
         if self.provider is not None:
             QgsApplication.processingRegistry().removeProvider(self.provider)
             self.provider = None
+        if self._layer_action is not None:
+            self.iface.removeCustomActionForLayerType(self._layer_action)
+            self.iface.unregisterOptionsWidgetFactory(self._options)
+            self.iface.deregisterLocatorFilter(self._locator)
+            self._layer_action.deleteLater()
+            self._layer_action = self._options = self._locator = self._bell = None
         for action in self._actions:
             self.iface.removePluginRasterMenu(tr("Search imagery by text"), action)
             self.iface.removeToolBarIcon(action)

@@ -43,6 +43,7 @@ class Session(QObject):
         progressed: done, total, unit, seconds left or None.
         logged: level, text.
         silent: the child has not been heard for long (True), or is heard again (False).
+        looked: None when an interpreter was found, else the fault; the answer to `look`.
         ended: outputs, or None; the fault, or None; the request that it was.
     """
 
@@ -50,6 +51,7 @@ class Session(QObject):
     progressed = pyqtSignal(int, int, str, object)
     logged = pyqtSignal(str, str)
     silent = pyqtSignal(bool)
+    looked = pyqtSignal(object)
     ended = pyqtSignal(object, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -97,12 +99,20 @@ class Session(QObject):
         if self._worker is not None and self._worker.alive():
             self._worker.last_heard = time.monotonic()
             self._number = self._worker.send(request)
-        else:
+        elif self._task is None:  # else a look is under way, and starts the request when it knows
             self._task = FindTask()
             self._task.taskCompleted.connect(self._found)
             self._task.taskTerminated.connect(self._found)
             QgsApplication.taskManager().addTask(self._task)
         self.changed.emit()
+
+    def look(self) -> None:
+        """Find out in the background whether there is an engine; `looked` tells."""
+        if self._task is None and not self.busy:
+            self._task = FindTask()
+            self._task.taskCompleted.connect(self._found)
+            self._task.taskTerminated.connect(self._found)
+            QgsApplication.taskManager().addTask(self._task)
 
     def stop(self) -> None:
         """Ask the request to stop; when it does not within the grace, its child is ended."""
@@ -135,7 +145,10 @@ class Session(QObject):
     def _found(self) -> None:
         """The interpreter is known, or is not; main thread."""
         task, self._task = self._task, None
-        if task is None or self._request is None:
+        if task is None:
+            return
+        self.looked.emit(task.fault)
+        if self._request is None:
             return
         if self.stopping:
             self._end(None, BackendError(tr("Stopped."), "", "stopped"))

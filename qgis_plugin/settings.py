@@ -83,8 +83,23 @@ def data_folder() -> str:
 
 
 def environment_folder() -> str:
-    """The plugin's own Python environment."""
-    return os.path.join(data_folder(), "env")
+    """The plugin's own Python environment: the one that Set up made last."""
+    return str(_get("environment", "", str)) or os.path.join(data_folder(), "env")
+
+
+def set_environment_folder(path: str) -> None:
+    """Use another environment of the plugin's own."""
+    _set("environment", path)
+
+
+def certificates() -> str:
+    """A file with certificates for networks that replace them, or empty."""
+    return str(_get("certificates", "", str)).strip()
+
+
+def set_certificates(path: str) -> None:
+    """Remember the certificate file."""
+    _set("certificates", path.strip())
 
 
 def results_folder() -> str:

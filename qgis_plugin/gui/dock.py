@@ -20,7 +20,10 @@ from ..translate import tr
 from .describe_tab import DescribeTab
 from .outline_tab import OutlineTab
 from .progress_bar import ProgressStrip
+from .report_dialog import ReportDialog
 from .search_tab import SearchTab
+from .setup_dialog import SetupDialog
+from .welcome import Welcome
 from .where import ICONS, WhereBox
 
 Done = Callable[[dict], None]
@@ -36,6 +39,7 @@ class SearchDock(QgsDockWidget):
         self._iface, self._session = iface, session
         self._done: Done | None = None
         self._left = False
+        self._seen = False
         self._latest: dict[str, QgsMapLayer] = {}
 
         self.layer = QgsMapLayerComboBox()
@@ -51,11 +55,16 @@ class SearchDock(QgsDockWidget):
         self.tabs.addTab(self.describe, QIcon(os.path.join(ICONS, "caption.svg")), tr("Describe"))
         self.progress = ProgressStrip()
 
+        self.welcome = Welcome()
+        self.welcome.set_up_wanted.connect(self.set_up)
+        self.welcome.check_wanted.connect(self.check)
+
         form = QFormLayout()
         form.addRow(tr("Raster"), self.layer)
         form.addRow(tr("Where"), self.where)
         inside = QWidget()
         column = QVBoxLayout(inside)
+        column.addWidget(self.welcome)
         column.addLayout(form)
         column.addWidget(self.tabs, 1)
         column.addWidget(self.progress)
@@ -75,6 +84,7 @@ class SearchDock(QgsDockWidget):
         session.silent.connect(self._silent)
         session.logged.connect(self._log)
         session.ended.connect(self._ended)
+        session.looked.connect(self._looked)
         iface.currentLayerChanged.connect(self._follow)
         self._follow(iface.activeLayer())
 
@@ -87,14 +97,58 @@ class SearchDock(QgsDockWidget):
         for signal, slot in (
             (self._session.changed, self._state), (self._session.progressed, self.progress.progress),
             (self._session.silent, self._silent), (self._session.logged, self._log),
-            (self._session.ended, self._ended), (self.progress.cancelled, self._session.stop),
+            (self._session.ended, self._ended), (self._session.looked, self._looked),
+            (self.progress.cancelled, self._session.stop),
         ):
             signal.disconnect(slot)
         self.where.leave()
         self.search.clear()
         self.outline.clear()
 
+    def showEvent(self, event: Any) -> None:
+        """The first time it is seen, find out whether there is an engine."""
+        super().showEvent(event)
+        if not self._seen:
+            self._seen = True
+            self._session.look()
+
     # what the user asks
+    def find(self, kind: str, words: str) -> None:
+        """Search or outline `words` in the chosen raster: what the locator bar asks."""
+        self.setUserVisible(True)
+        if kind == "outline":
+            self.tabs.setCurrentWidget(self.outline)
+            self.outline.text.setText(words)
+            self.start_outline()
+        else:
+            self.tabs.setCurrentWidget(self.search)
+            self.search.text.lineEdit().setText(words)
+            self.start_search()
+
+    def show_for(self, layer: Any) -> None:
+        """Open for a raster: what the layer's menu asks."""
+        self.setUserVisible(True)
+        self._follow(layer)
+        self.search.text.lineEdit().setFocus()
+
+    def set_up(self) -> None:
+        """Make an environment, or name one."""
+        dialog = SetupDialog(self._iface.mainWindow())
+        dialog.exec()
+        dialog.deleteLater()
+        self.settings_changed()
+
+    def check(self) -> None:
+        """Show the report."""
+        dialog = ReportDialog(self._iface.mainWindow())
+        dialog.exec()
+        dialog.deleteLater()
+
+    def settings_changed(self) -> None:
+        """Another interpreter, device or folder: the next request starts a child that knows."""
+        self._session.forget_worker()
+        self._session.look()
+
     def start_search(self) -> None:
         """Search with what the boxes say."""
         def ask(layer: QgsRasterLayer, source: str) -> None:
@@ -192,6 +246,9 @@ class SearchDock(QgsDockWidget):
 
     def _complain(self, fault: BackendError) -> None:
         """One message for a fault, with what to do; details lie in the log."""
+        if fault.code == "environment":
+            self._looked(fault)
+            return
         if fault.code == "stopped":
             self._iface.messageBar().pushMessage(self.windowTitle(), str(fault), Qgis.MessageLevel.Info, 5)
             return
@@ -203,6 +260,13 @@ class SearchDock(QgsDockWidget):
             button.clicked.connect(self._iface.openMessageLog)
             words.layout().addWidget(button)
         bar.pushWidget(words, Qgis.MessageLevel.Warning)
+
+    def _looked(self, fault: BackendError | None) -> None:
+        """There is an engine, or the panel says how to get one."""
+        self.welcome.setVisible(fault is not None)
+        self.tabs.setEnabled(fault is None)
+        if fault is not None:
+            self.welcome.reason.setText(fault.message)
 
     def _state(self) -> None:
         free = not self._session.busy

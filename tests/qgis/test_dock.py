@@ -125,7 +125,7 @@ def test_cancel_comes_back_and_the_child_stays_warm(dock, until):
     assert dock._session._worker.process.processId() == pid and not results()
 
 
-def test_a_stubborn_child_is_ended_and_the_next_search_gets_a_new_one(dock, until):
+def test_a_stubborn_child_is_ended_and_the_next_search_gets_a_new_one(dock, until, runs):
     dock.search.text.lineEdit().setText("stubborn")
     dock.search.button.click()
     until(lambda: dock.progress.bar.value() > 5)
@@ -135,7 +135,7 @@ def test_a_stubborn_child_is_ended_and_the_next_search_gets_a_new_one(dock, unti
     assert time.monotonic() - begun < 2.5
     search(dock, until, "houses")
     assert len(results()) == 1 and dock._session._worker.process.processId() != pid
-    until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
+    until(lambda: not runs(pid), 5)
 
 
 def test_killing_the_child_is_one_message_and_qgis_goes_on(dock, until, window):

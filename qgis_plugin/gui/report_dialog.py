@@ -1,0 +1,71 @@
+"""Check environment: the report, made in the background, to read and to copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import QgsApplication, QgsTask
+from qgis.PyQt.QtGui import QGuiApplication
+from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QTextBrowser, QVBoxLayout, QWidget
+
+from .. import report
+from ..translate import tr
+
+
+class ReportTask(QgsTask):
+    """Makes the report in a thread; it starts the engine once."""
+
+    def __init__(self) -> None:
+        super().__init__(tr("Checking the environment"), QgsTask.Flag.CanCancel)
+        self.status, self.text = "", ""
+
+    def run(self) -> bool:
+        """Never raises."""
+        try:
+            self.status, self.text = report.make(lambda *words: None, lambda *words: None, self.isCanceled)
+        except Exception as error:  # a task that raises brings QGIS down on some versions
+            self.status = self.text = str(error)
+        return True
+
+
+class ReportDialog(QDialog):
+    """Shows the report when it is there."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("Check environment"))
+        self.resize(680, 560)
+        self.status = QLabel(tr("Starting the search engine…"))
+        self.status.setWordWrap(True)
+        self.text = QTextBrowser()
+        copy = QPushButton(tr("Copy report"))
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._plain))
+        close = QPushButton(tr("Close"))
+        close.clicked.connect(self.accept)
+        buttons = QHBoxLayout()
+        buttons.addWidget(QLabel(tr("No user name and no home folder is in it.")), 1)
+        buttons.addWidget(copy)
+        buttons.addWidget(close)
+        column = QVBoxLayout(self)
+        column.addWidget(self.status)
+        column.addWidget(self.text, 1)
+        column.addLayout(buttons)
+        self._plain = ""
+        self._task: Any = ReportTask()
+        self._task.taskCompleted.connect(self._ready)
+        QgsApplication.taskManager().addTask(self._task)
+
+    def _ready(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            self._plain = task.text
+            self.status.setText(tr("All is well.") if task.status == "ok" else task.status)
+            self.text.setMarkdown(task.text)
+
+    def done(self, result: int) -> None:
+        """Closing stops the check."""
+        if self._task is not None:
+            self._task.taskCompleted.disconnect(self._ready)
+            self._task.cancel()
+            self._task = None
+        super().done(result)

@@ -1,0 +1,183 @@
+"""Set up: one screen that says what will happen, a log of it happening, and Cancel."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget
+from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .. import backend, environment, settings
+from ..protocol import BackendError
+from ..translate import tr
+
+
+class SetupDialog(QDialog):
+    """Makes an environment, or takes an existing interpreter."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("Set up Search imagery by text"))
+        self.resize(640, 620)
+        self._builder: environment.Builder | None = None
+        self.changed = False
+
+        words = QLabel(tr(
+            "The search engine runs in a Python of its own, beside QGIS. QGIS’s own Python is not touched.\n\n"
+            "Set up makes that Python in your user folder and installs free packages into it (about 2 GB with the "
+            "processor version). The model itself came with the plugin. Nothing else is sent or fetched, then or later."
+        ))
+        words.setWordWrap(True)
+        self.make = QRadioButton(tr("Make an environment for the search engine"))
+        self.make.setChecked(True)
+        self.base = QComboBox()
+        self.base.setEditable(True)
+        self.base.addItems(environment.base_candidates())
+        self.base.setAccessibleName(tr("Python to start from"))
+        self.cpu = QCheckBox(tr("For the processor only (smaller; choose this without an NVIDIA card)"))
+        self.cpu.setChecked(True)
+        self.wheelhouse = QgsFileWidget()
+        self.wheelhouse.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
+        self.wheelhouse.setToolTip(tr("For a computer without network: a folder that pip download has filled"))
+        self.certificates = QgsFileWidget()
+        self.certificates.setFilePath(settings.certificates())
+        self.certificates.setToolTip(tr("For networks that replace certificates: your organisation’s file"))
+        form = QFormLayout()
+        form.addRow(tr("Start from"), self.base)
+        form.addRow("", self.cpu)
+        more = QgsCollapsibleGroupBox(tr("Network"))
+        more.setCollapsed(True)
+        inside = QFormLayout(more)
+        inside.addRow(tr("Folder of wheels"), self.wheelhouse)
+        inside.addRow(tr("Certificates"), self.certificates)
+        form.addRow(more)
+
+        self.use = QRadioButton(tr("Use a Python that has the packages already"))
+        self.existing = QgsFileWidget()
+        self.existing.setFilePath(settings.interpreter() or os.environ.get("RSVLM_PYTHON", ""))
+        self.existing.setEnabled(False)
+        self.use.toggled.connect(self.existing.setEnabled)
+        self.use.toggled.connect(lambda use: [w.setDisabled(use) for w in (self.base, self.cpu, more)])
+
+        self.step = QLabel()
+        self.step.setWordWrap(True)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setMaximumHeight(10)
+        self.bar.hide()
+        self.log = QPlainTextEdit()
+        self.log.setReadOnly(True)
+        self.log.setMaximumBlockCount(5000)
+        self.log.setAccessibleName(tr("Log"))
+        self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.start = QPushButton(tr("Set up"))
+        self.start.setDefault(True)
+        self.start.clicked.connect(self._start)
+        self.stop = QPushButton(tr("Cancel"))
+        self.stop.clicked.connect(self._stop)
+        self._clock = QTimer(self)
+        self._clock.setInterval(1000)
+        self._clock.timeout.connect(self._tick)
+        self._words = ""
+
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.step, 1)
+        buttons.addWidget(self.start)
+        buttons.addWidget(self.stop)
+        column = QVBoxLayout(self)
+        column.addWidget(words)
+        column.addWidget(self.make)
+        column.addLayout(form)
+        column.addWidget(self.use)
+        column.addWidget(self.existing)
+        column.addWidget(self.log, 1)
+        column.addWidget(self.bar)
+        column.addLayout(buttons)
+
+    def _start(self) -> None:
+        settings.set_certificates(self.certificates.filePath())
+        try:
+            if self.use.isChecked():
+                self._take(self.existing.filePath())
+            else:
+                plan = environment.Plan(
+                    self.base.currentText().strip(), environment.new_folder(), self.wheelhouse.filePath(),
+                    self.cpu.isChecked())
+                builder = environment.Builder(plan, self)
+                builder.said.connect(self.log.appendPlainText)
+                builder.stepped.connect(self._stepped)
+                builder.ended.connect(self._ended)
+                builder.start()
+                self._builder = builder
+                self._running(True)
+        except BackendError as fault:
+            self.step.setText(str(fault))
+
+    def _take(self, path: str) -> None:
+        verdict = backend.probe(backend.Candidate(path, tr("chosen here")))
+        if not verdict.usable:
+            raise BackendError(tr("{}: {}.").format(path, verdict.reason), tr("Choose another one."), "environment")
+        settings.set_interpreter(path)
+        backend.forget()
+        self.changed = True
+        self.accept()
+
+    def _stepped(self, words: str) -> None:
+        self._words = words
+        self.log.appendPlainText("— " + words)
+        self._tick()
+
+    def _tick(self) -> None:
+        if self._builder is not None:
+            seconds = int(time.monotonic() - self._builder.begun)
+            self.step.setText(f"{self._words} {seconds // 60}:{seconds % 60:02d}")
+
+    def _ended(self, fault: BackendError | None) -> None:
+        self._builder = None
+        self._running(False)
+        if fault is None:
+            self.changed = True
+            self.step.setText(tr("Ready. The search engine can be used."))
+            self.start.hide()
+            self.stop.setText(tr("Close"))
+        else:
+            self.step.setText(str(fault))
+
+    def _running(self, running: bool) -> None:
+        self.start.setEnabled(not running)
+        for widget in (self.make, self.use, self.base, self.cpu, self.wheelhouse):
+            widget.setEnabled(not running)
+        self.bar.setRange(0, 0 if running else 1)
+        self.bar.setVisible(running)
+        if running:
+            self._clock.start()
+        else:
+            self._clock.stop()
+
+    def _stop(self) -> None:
+        if self._builder is not None:
+            self._builder.cancel()
+        else:
+            self.done(QDialog.DialogCode.Accepted if self.changed else QDialog.DialogCode.Rejected)
+
+    def reject(self) -> None:
+        """Escape and the window's cross cancel what runs first."""
+        if self._builder is not None:
+            self._builder.cancel()
+        else:
+            super().reject()
