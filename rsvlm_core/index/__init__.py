@@ -1,0 +1,1 @@
+"""Index folders: embeddings of tiles as GeoParquet parts, and exact search over them."""

@@ -1,0 +1,342 @@
+"""Building an index folder, part by part: killed at any moment it opens, and running again continues."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from rsvlm_core.errors import OutputError, RasterError, SearchIndexError, UsageError
+from rsvlm_core.imagery.patch import Patch
+from rsvlm_core.imagery.projecting import LONLAT, project
+from rsvlm_core.imagery.raster import Extent, Raster
+from rsvlm_core.index.decode import TileReader
+from rsvlm_core.index.files import MANIFEST, PARTS, VECTORS_OF, is_ours, leftovers, part_name
+from rsvlm_core.index.lock import WriterLock
+from rsvlm_core.index.manifest import IndexManifest, Part, Source
+from rsvlm_core.index.parts import PartNotes, read_notes, write_part
+from rsvlm_core.index.plan import MIN_VALID, Wanted, grid_of, plan, relaxed
+from rsvlm_core.index.vectors import load_vectors
+from rsvlm_core.model.encoder import Encoder, Float32, UInt8
+from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
+from rsvlm_core.tiles.grid import OVERLAP, Tile, TileGrid
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What building did.
+
+    Attributes:
+        tiles: Tiles of the given rasters (inside all extents asked for so far).
+        embedded: Of these, embedded in this run.
+        skipped_nodata: Of these, not stored for lack of valid pixels.
+        failed: `tile id: reason` of those that could not be read.
+        seconds: Duration of this run.
+    """
+
+    tiles: int
+    embedded: int
+    skipped_nodata: int
+    failed: tuple[str, ...]
+    seconds: float
+
+
+def build_index(
+    sources: Sequence[str],
+    out: Path,
+    encoder: Encoder,
+    *,
+    gsds: Sequence[float] | None = None,
+    bands: Sequence[int] | None = None,
+    extent: Extent | None = None,
+    fresh: bool = False,
+    batch: int = 32,
+    overlap: float = OVERLAP,
+    min_valid: float = MIN_VALID,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> IndexReport:
+    """Embed the tiles of rasters into an index folder; what it holds already is kept.
+
+    Args:
+        sources: Rasters; those of earlier runs stay in the index whether or not they are named again.
+        out: The folder, made where it does not exist.
+        encoder: The model.
+        gsds: Levels in metres per pixel; None keeps what a raster has, else chooses by raster and model.
+        bands: Seen as red, green, blue; None likewise.
+        extent: In the CRS of the first raster; only tiles that touch it are added.
+        fresh: Forget what the folder holds.
+        batch: Tiles that the model sees at once.
+        overlap: Share of a tile's side that neighbours share.
+        min_valid: Share of valid pixels that a tile needs; lowered for a raster that has no such tile.
+        progress: Told of tiles.
+        should_stop: Polled for every tile; finished parts stay.
+
+    Raises:
+        RasterError: A raster cannot be used at all (single tiles that cannot be read are reported).
+        SearchIndexError: The folder belongs to another model, another layout or a newer version, or is being written.
+        OutputError: The folder cannot be written, or holds other things.
+        UsageError: The extent touches no raster.
+        Stopped: should_stop said so.
+    """
+    started = time.monotonic()
+    folder = Path(out)
+    wanted = Wanted(
+        None if gsds is None else tuple(gsds), None if bands is None else tuple(bands), extent, min_valid
+    )
+    if not sources:
+        raise UsageError("No raster was given.", "Name at least one.")
+    is_new = _prepare(folder)
+    try:
+        with WriterLock(folder) as lock:
+            before = _existing(folder, encoder, overlap, fresh)
+            manifest, names = plan(before, sources, wanted, encoder.info)
+            if manifest != before or fresh or not (folder / MANIFEST).is_file():
+                manifest.save(folder)
+            work = _Work(folder, manifest, encoder, max(1, batch), lock, progress, should_stop)
+            work.clean()
+            report = work.run(names)
+            load_vectors(folder, work.files(), manifest.dimensions)
+    except BaseException:
+        if is_new and not (folder / MANIFEST).exists():
+            _remove_empty(folder)
+        raise
+    return replace(report, seconds=time.monotonic() - started)
+
+
+def _prepare(folder: Path) -> bool:
+    """Make the folder, or see that it is ours; tells whether it is new."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file.", "Give the name of a folder for the index, such as NAME.rsindex.")
+    is_new = not folder.exists()
+    try:
+        if not is_new and not (folder / MANIFEST).is_file() and not is_ours(folder):
+            raise OutputError(
+                f"{folder} holds other things than an index.", "Give the name of a new folder, such as NAME.rsindex."
+            )
+        (folder / PARTS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be made: {error.strerror}.", "Choose another place, or check permissions."
+        ) from error
+    return is_new
+
+
+def _remove_empty(folder: Path) -> None:
+    """Take away what was made for an index that could not even be planned."""
+    try:
+        for path in (folder / ".lock", *leftovers(folder)):
+            path.unlink(missing_ok=True)
+        (folder / PARTS).rmdir()
+        folder.rmdir()
+    except OSError:
+        pass  # something is in it after all; it stays, and is harmless
+
+
+def _existing(folder: Path, encoder: Encoder, overlap: float, fresh: bool) -> IndexManifest:
+    """The manifest to continue from; an empty one where there is none or it shall be forgotten."""
+    empty = IndexManifest.of(encoder.info, overlap)
+    # names of parts are never used twice, so that nothing stored about an old one is taken for a new one
+    numbers = [int(m[1]) for p in (folder / PARTS).iterdir() if (m := re.fullmatch(r"part-(\d+)\.parquet", p.name))]
+    empty = replace(empty, next_part=max(numbers, default=-1) + 1)
+    if fresh:
+        (folder / VECTORS_OF).unlink(missing_ok=True)
+        return empty
+    if not (folder / MANIFEST).is_file():
+        return empty
+    manifest = IndexManifest.load(folder)
+    manifest.check_model(encoder.info, folder)
+    if abs(manifest.overlap - overlap) > 1e-9:
+        raise SearchIndexError(
+            f"{folder} has tiles that overlap by {manifest.overlap:g}, not {overlap:g}.",
+            "Build it again with --fresh, or under another name.",
+        )
+    return manifest
+
+
+class _Work:
+    """One run over the missing parts of a manifest."""
+
+    def __init__(
+        self, folder: Path, manifest: IndexManifest, encoder: Encoder, batch: int, lock: WriterLock,
+        progress: Progress, should_stop: ShouldStop,
+    ) -> None:
+        self._folder, self._manifest, self._encoder, self._batch = folder, manifest, encoder, batch
+        self._lock, self._progress, self._should_stop = lock, progress, should_stop
+        self._done = self._total = self._embedded = 0
+
+    def files(self) -> list[Path]:
+        """The parts that exist, in order."""
+        return [p for p in (self._path(part) for part in self._manifest.parts) if p.is_file()]
+
+    def clean(self) -> None:
+        """Remove what killed writers left and what the manifest no longer names."""
+        named = {part_name(p.number) for p in self._manifest.parts}
+        orphans = [p for p in (self._folder / PARTS).iterdir() if p.name.startswith("part-") and p.name not in named]
+        for path in (*leftovers(self._folder), *orphans):
+            path.unlink(missing_ok=True)
+
+    def run(self, names: Sequence[str]) -> IndexReport:
+        """Make every missing part of the named sources."""
+        missing = {name: self._missing(self._entry(name)) for name in names}
+        self._total = sum(p.stop - p.start for todo in missing.values() for _, p in todo)
+        for name in names:
+            self._embed(self._entry(name), missing[name])
+            best = self._best_of_none(self._entry(name))
+            if best > 0:
+                self._manifest = relaxed(self._manifest, name, best)
+                self._manifest.save(self._folder)
+                self.clean()
+                todo = self._missing(self._entry(name))
+                self._total += sum(p.stop - p.start for _, p in todo)
+                self._embed(self._entry(name), todo)
+        self._progress(self._done, self._total, "tiles")
+        notes = [n for name in names for n in self._notes(self._entry(name))]
+        return IndexReport(
+            tiles=sum(n.tiles for n in notes),
+            embedded=self._embedded,
+            skipped_nodata=sum(n.skipped for n in notes),
+            failed=tuple(f"{tile}: {reason}" for n in notes for tile, reason in n.failed),
+            seconds=0.0,
+        )
+
+    def _entry(self, name: str) -> Source:
+        entry = self._manifest.named(name)
+        if entry is None:
+            raise ValueError(f"{name} was not planned")
+        return entry
+
+    def _path(self, part: Part) -> Path:
+        return self._folder / PARTS / part_name(part.number)
+
+    def _notes(self, entry: Source) -> list[PartNotes]:
+        return [n for n in (read_notes(self._path(p)) for p in entry.parts) if n is not None]
+
+    def _best_of_none(self, entry: Source) -> float:
+        """Best share of valid pixels in a raster without a good enough tile; 0 where one was, or nothing is valid."""
+        notes = self._notes(entry)
+        if any(n.tiles > n.skipped + len(n.failed) for n in notes):
+            return 0.0
+        return max((n.best_skipped for n in notes), default=0.0)
+
+    def _missing(self, entry: Source) -> list[tuple[int, Part]]:
+        """(area, part) of parts that are not there, are not whole, or have tiles that can now be read."""
+        todo = []
+        for area, part in ((i, p) for i, a in enumerate(entry.areas) for p in a.parts):
+            notes = read_notes(self._path(part))
+            made = notes is not None and notes.fingerprint == entry.fingerprint
+            if notes is None or not made or (notes.failed and self._can_read(entry, area, part, notes.failed[0][0])):
+                todo.append((area, part))
+        return todo
+
+    def _can_read(self, entry: Source, area: int, part: Part, tile_id: str) -> bool:
+        """Whether a tile that failed can be read now: a server may have been away, a file repaired."""
+        try:
+            with Raster.open(entry.source, bands=entry.bands, stretch=entry.stretch) as raster:
+                grid = self._grid(raster, entry, area)
+                for tile in grid.tiles(part.start, part.stop):
+                    if tile.tile_id == tile_id:
+                        raster.read(tile.window, (self._manifest.image_size, self._manifest.image_size))
+        except RasterError:
+            return False
+        return True
+
+    def _grid(self, raster: Raster, entry: Source, area: int) -> TileGrid:
+        return grid_of(raster, entry, area, self._manifest.image_size, self._manifest.overlap)
+
+    def _embed(self, entry: Source, todo: Sequence[tuple[int, Part]]) -> None:
+        if not todo:
+            return
+        with Raster.open(entry.source, bands=entry.bands, stretch=entry.stretch) as raster:
+            grids = {area: self._grid(raster, entry, area) for area in {area for area, _ in todo}}
+            crs = raster.crs
+        with TileReader(entry, self._manifest.image_size, ahead=2 * self._batch) as reader:
+            # one stream over all parts, so that reading goes on while a part ends
+            stream = reader.read(t for area, part in todo for t in grids[area].tiles(part.start, part.stop))
+            for _, part in todo:
+                made = _PartWork(entry, self._encoder, self._batch)
+                for tile, got in islice(stream, part.stop - part.start):
+                    check(self._should_stop, "Finished parts are kept; run the same again to continue.")
+                    made.add(tile, got)
+                    self._done += 1
+                    if made.waiting == 0:
+                        self._progress(self._done, self._total, "tiles")
+                vectors = made.finish()
+                outlines = project(np.array([t.geometry for t in made.tiles], dtype=object), crs, LONLAT)
+                notes = made.notes(part.stop - part.start)
+                write_part(self._path(part), made.tiles, made.valid, outlines, vectors, notes)
+                self._embedded += len(made.tiles)
+                self._lock.beat()
+
+
+class _PartWork:
+    """Embeds the tiles of one part, in batches that depend on the part alone."""
+
+    def __init__(self, entry: Source, encoder: Encoder, batch: int) -> None:
+        self._entry, self._encoder, self._batch = entry, encoder, batch
+        self._images: list[UInt8] = []
+        self._vectors: list[Float32] = []
+        self._failed: list[tuple[str, str]] = []
+        self._skipped, self._best_skipped = 0, 0.0
+        self.tiles: list[Tile] = []
+        self.valid: list[float] = []
+
+    @property
+    def waiting(self) -> int:
+        """Tiles read and not yet embedded."""
+        return len(self._images)
+
+    def add(self, tile: Tile, got: Patch | RasterError) -> None:
+        """Take a tile; embeds whenever a batch is full."""
+        if isinstance(got, RasterError):
+            self._failed.append((tile.tile_id, got.message))
+            return
+        fraction = got.valid_fraction
+        if fraction == 0 or fraction < self._entry.min_valid * self._inside(tile):
+            self._skipped += 1
+            self._best_skipped = max(self._best_skipped, fraction)
+            return
+        self.tiles.append(tile)
+        self.valid.append(fraction)
+        self._images.append(got.filled())
+        if len(self._images) == self._batch:
+            self._encode()
+
+    def finish(self) -> Float32:
+        """[N, D] vectors of `tiles`; tiles for which the model gave no numbers are moved to the failed ones."""
+        self._encode()
+        width = self._encoder.info.embed_dim
+        vectors = np.concatenate(self._vectors) if self._vectors else np.zeros((0, width), np.float32)
+        finite = np.isfinite(vectors).all(axis=1)
+        if not finite.all():
+            for position in np.flatnonzero(~finite):
+                self._failed.append((self.tiles[position].tile_id, "the model gave no numbers for it"))
+            kept = np.flatnonzero(finite)
+            self.tiles, self.valid = [self.tiles[i] for i in kept], [self.valid[i] for i in kept]
+        return vectors[finite]
+
+    def notes(self, tiles: int) -> PartNotes:
+        """What to store besides the rows."""
+        return PartNotes(
+            self._entry.fingerprint, self._encoder.info.sha256, tiles, self._skipped, self._best_skipped,
+            tuple(self._failed),
+        )
+
+    def _encode(self) -> None:
+        if self._images:
+            self._vectors.append(self._encoder.encode_images(np.stack(self._images)).astype(np.float32, copy=False))
+            self._images = []
+
+    def _inside(self, tile: Tile) -> float:
+        """Share of a tile that lies in the raster: below 1 only where the raster is smaller than the tile."""
+        w, entry = tile.window, self._entry
+        width = min(w.col + w.width, entry.width) - max(w.col, 0.0)
+        height = min(w.row + w.height, entry.height) - max(w.row, 0.0)
+        return float(min(1.0, width * height / (w.width * w.height)))
+
+

@@ -1,0 +1,119 @@
+"""One writer at a time in an index folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from rsvlm_core.errors import OutputError, SearchIndexError
+from rsvlm_core.index.files import LOCK
+
+# A writer on another machine that has not been heard of for so long is taken for dead.
+STALE_S = 900.0
+
+
+class WriterLock:
+    """Holds the folder's lock file while writing; the system frees it when its holder dies.
+
+    The file names process and machine. The operating system's own lock on it decides on one machine; between
+    machines, where such locks may not reach, the file's age does, which the holder renews by `beat`.
+
+    Raises:
+        SearchIndexError: Another writer is at work.
+        OutputError: The folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK
+        self._folder = folder
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> WriterLock:
+        try:
+            # opened without truncating: until the lock is ours, the text belongs to its holder
+            self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(
+                f"{self._folder} cannot be written: {error.strerror}.", "Choose another folder, or check permissions."
+            ) from error
+        if not _take(self._file):
+            holder = self._holder()
+            self._forget()
+            raise self._busy(holder)
+        holder = self._holder()
+        age = time.time() - self._path.stat().st_mtime
+        if holder and holder.get("host") != socket.gethostname() and age < STALE_S:
+            self._forget()
+            raise self._busy(holder)
+        self._file.seek(0)
+        self._file.truncate()
+        json.dump({"pid": os.getpid(), "host": socket.gethostname()}, self._file)
+        self._file.flush()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # emptied, not removed: a file that is removed could be locked by two writers under one name
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate()
+            self._forget()
+
+    def beat(self) -> None:
+        """Tell other machines that this writer is alive."""
+        os.utime(self._path)
+
+    def _holder(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8") or "{}")
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _busy(self, holder: dict[str, Any]) -> SearchIndexError:
+        who = f"process {holder.get('pid', '?')} on {holder.get('host', 'this machine')}"
+        return SearchIndexError(
+            f"{self._folder} is being written by {who}.",
+            f"Wait until it is done; if that process is gone, delete {self._path}.",
+        )
+
+    def _forget(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # Far behind the text, so that others can still read who holds it.
+    _FAR = 1 << 20
+
+    def _take(file: IO[str]) -> bool:
+        os.lseek(file.fileno(), _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(file.fileno(), 0, os.SEEK_SET)
+        return True
+
+else:
+    import errno
+    import fcntl
+
+    def _take(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # a disk without locks leaves only the age of the file
+            return error.errno in (errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS)
+        return True
