@@ -33,6 +33,7 @@ class ImageBank:
     """Images, labels and meta data of one set.
 
     Attributes:
+        name: Identity of its content.
         images: [N, size, size, 3] uint8 memory map.
         labels: [N, size, size] uint8 memory map of pixel labels, or None.
         meta: N dicts.
@@ -42,6 +43,7 @@ class ImageBank:
         paths = spec.paths()
         stamp = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
         name = hashlib.sha256(json.dumps([stamp, spec.size, list(spec.exclude)]).encode()).hexdigest()[:16]
+        self.name = name
         folder = cache / name
         if not (folder / "meta.json").is_file():
             _build(paths, spec, folder)

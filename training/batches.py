@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rsvlm_core.model.mammut import Mammut
 from training.augment import colour, random_view, take_views
 from training.bank import ImageBank
 from training.data.captions import Caption, Style, draw, positive_matrix, positives
+from training.features import FeatureBank
 from training.recipe import Recipe, Stage
 
 STYLES = {"captions": Style(), "sentences": Style(class_share=0.0), "classes": Style(class_share=1.0)}
@@ -26,7 +28,7 @@ class Batch:
     """One process's share of a step.
 
     Attributes:
-        images: [b, 3, S, S] float32 in 0..1, this process's rows.
+        images: [b, 3, S, S] float32 in 0..1, or cached maps [b, C, h, w] float32; this process's rows.
         texts: All B captions of the step, in global order.
         positives: [B, B] float32, P_ij = 1 where text j holds for image i.
         rows: This process's slice of the B.
@@ -53,6 +55,7 @@ class Batches:
         self.recipe, self.image_size, self.rank, self.world = recipe, image_size, rank, world
         used = {name for stage in recipe.stages for name, share in stage.mixture.items() if share > 0}
         self.banks = {name: ImageBank(recipe.sets[name], cache) for name in sorted(used)}
+        self.features: dict[str, FeatureBank] = {}
         self.facts = {name: [positives(m) for m in bank.meta] for name, bank in self.banks.items()}
 
     def counts(self, stage: Stage) -> dict[str, int]:
@@ -91,24 +94,51 @@ class Batches:
         captions, facts, where = ([seq[i] for i in order] for seq in (captions, facts, where))  # type: ignore[assignment]
         share = len(where) // self.world
         rows = slice(self.rank * share, (self.rank + 1) * share)
-        size = stage.image_size or self.image_size
-        images = torch.empty(share, 3, size, size)
         local = np.random.default_rng([self.recipe.seed, stage_number, step, self.rank + 1])
-        for name in sorted({n for n, _ in where[rows]}):
-            mine = [k for k, (n, _) in enumerate(where[rows]) if n == name]
-            picked = sorted((where[rows][k][1], k) for k in mine)
+        make = self._cached if stage.cached_views else self._images
+        images = make(stage, where[rows], captions[rows], local)
+        matrix = torch.from_numpy(positive_matrix(captions, facts).astype(np.float32))
+        return Batch(images, [c.text for c in captions], matrix, rows)
+
+    def prepare(self, stage_number: int, model: Mammut, cache: Path) -> None:
+        """Compute a stage's cached features from the model as it is now; nothing to do for stages without."""
+        stage = self.recipe.stages[stage_number]
+        self.features = {}
+        for name in sorted(stage.mixture) if stage.cached_views else ():
+            size = stage.image_size or self.image_size
+            self.features[name] = FeatureBank(
+                model, self.banks[name], stage.cached_views, size, self.image_size, cache, name, self.recipe.seed
+            )
+
+    def _cached(
+        self, stage: Stage, where: list[tuple[str, int]], captions: list[Caption], rng: np.random.Generator
+    ) -> Tensor:
+        views = rng.integers(stage.cached_views, size=len(where))
+        rows = [
+            self.features[name].maps[0 if caption.directional else view, i]
+            for (name, i), view, caption in zip(where, views, captions, strict=True)
+        ]
+        return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2).float()
+
+    def _images(
+        self, stage: Stage, where: list[tuple[str, int]], captions: list[Caption], local: np.random.Generator
+    ) -> Tensor:
+        size = stage.image_size or self.image_size
+        images = torch.empty(len(where), 3, size, size)
+        for name in sorted({n for n, _ in where}):
+            mine = [k for k, (n, _) in enumerate(where) if n == name]
+            picked = sorted((where[k][1], k) for k in mine)
             source = np.stack([self.banks[name].images[i] for i, _ in picked])
             # A bank of larger images is cropped closer, so that the scale stays near the others'.
             ratio = min(1.0, self.image_size / source.shape[1])
             views = [
                 random_view(
-                    local, stage.augment, not captions[rows][k].directional, 0.62 * ratio, 1.2 if ratio == 1.0 else 1.0
+                    local, stage.augment, not captions[k].directional, 0.62 * ratio, 1.2 if ratio == 1.0 else 1.0
                 )
                 for _, k in picked
             ]
             images[torch.tensor([k for _, k in picked])] = colour(take_views(source, views, size), local, stage.augment)
-        matrix = torch.from_numpy(positive_matrix(captions, facts).astype(np.float32))
-        return Batch(images, [c.text for c in captions], matrix, rows)
+        return images
 
     def stream(self, stage_number: int, first: int, last: int, ahead: int = 3) -> Iterator[Batch]:
         """Batches of steps first..last-1, prepared by a thread a few steps ahead."""

@@ -41,7 +41,8 @@ STATE = "state.pt"
 def build_model(recipe: Recipe, folder: Path, batches: Batches | None) -> tuple[Mammut, Tokenizer]:
     """The recipe's model at its starting point, and its tokenizer (written into `folder` where it is a file).
 
-    `init` may name `trunk: efficientnet-liteN`, `text: minilm`, or `run: DIR` / `weights: FOLDER` to start from.
+    `init` may name `trunk: efficientnet-liteN`, `text: minilm`, or `run: DIR` / `weights: FOLDER` to start from, and
+    `teacher: minilm` for soft targets and anchor where the text tower does not start from MiniLM itself.
     """
     config = load_config(recipe.model)
     torch.manual_seed(recipe.seed)
@@ -117,10 +118,12 @@ class Run:
         self.model.to(self.device)
         self.model.visual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         teacher = None
-        if recipe.init.get("text") == "minilm":
-            frozen = Mammut(self.model.cfg).text
-            frozen.load_state_dict(self.model.text.state_dict())
-            teacher = SentenceTeacher(frozen.eval().requires_grad_(False).to(self.device), self.tokenizer, 64)
+        if "minilm" in (recipe.init.get("text"), recipe.init.get("teacher")):
+            kept = folder / "vocabulary.json"
+            frozen = Mammut(self.model.cfg)
+            parts.load_minilm(frozen, json.loads(kept.read_text("utf-8")) if kept.is_file() else None)
+            text = frozen.text.eval().requires_grad_(False).to(self.device)
+            teacher = SentenceTeacher(text, self.tokenizer, self.model.cfg.text.context_length)
         bf16 = {"auto": True, "bf16": True, "fp32": False}.get(recipe.precision)
         if bf16 is None:
             raise UsageError(f"precision is '{recipe.precision}', not auto, bf16 or fp32.")
@@ -203,6 +206,7 @@ class Run:
 
     def _train_stage(self) -> None:
         stage = self.recipe.stages[self.stage]
+        self.batches.prepare(self.stage, self.model, cache_dir() / "features")
         optimizer = torch.optim.AdamW(parameter_groups(self.model, stage), betas=(0.9, 0.98))  # type: ignore[arg-type]
         if self.optimizer_state:
             optimizer.load_state_dict(self.optimizer_state)

@@ -67,6 +67,8 @@ class Stage:
         ema: Decay of the averaged model.
         augment: Strength of image augmentation, 0 to 1.
         max_scale: Upper clamp of exp(logit_scale).
+        cached_views: Train on this many cached views of each image with the lower trunk frozen (see `features`);
+            0 trains on images.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Stage:
     ema: float = 0.99
     augment: float = 1.0
     max_scale: float = 50.0
+    cached_views: int = 0
 
 
 @dataclass(frozen=True)

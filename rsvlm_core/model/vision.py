@@ -34,6 +34,21 @@ class TimmTrunk(nn.Module):
         self.channels = int(net.num_features)
         self.stride = 32
 
+    # Keys of the part that `upper` computes, in EfficientNet-type trunks: everything behind the stride-16 map.
+    UPPER = ("net.blocks.5.", "net.blocks.6.", "net.conv_head.", "net.bn2.")
+
+    def lower(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> the map of stride 16, [B, C16, H/16, W/16], of EfficientNet-type trunks."""
+        net: Any = self.net
+        out: Tensor = net.blocks[:5](net.bn1(net.conv_stem(images)))
+        return out
+
+    def upper(self, lower: Tensor) -> Tensor:
+        """The map of stride 16 -> the last map, as `forward` gives it."""
+        net: Any = self.net
+        out: Tensor = net.bn2(net.conv_head(net.blocks[5:](lower)))
+        return out
+
     def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """[B, 3, H, W] -> last map [B, C, H/32, W/32] and maps of strides 8, 16, 32."""
         last, maps = self.net.forward_intermediates(images, indices=self.indices)
@@ -157,6 +172,11 @@ class VisionTower(nn.Module):
         """[B, 3, H, W] normalised -> tokens [B, h, w, token_width] and the trunk's maps."""
         last, maps = self.trunk(images)
         return self.to_tokens(last.permute(0, 2, 3, 1)), maps
+
+    def grid_of_lower(self, lower: Tensor) -> Tensor:
+        """Stride-16 maps of the trunk's `lower` part -> tokens [B, h, w, token_width]."""
+        tokens: Tensor = self.to_tokens(cast(TimmTrunk, self.trunk).upper(lower).permute(0, 2, 3, 1))
+        return tokens
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 3, H, W] normalised -> unit-norm embedding [B, D] float32 and tokens [B, N, token_width]."""
