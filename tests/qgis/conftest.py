@@ -256,7 +256,7 @@ def until(qgis_app):
 
     from qgis.PyQt.QtCore import QCoreApplication, QEventLoop
 
-    def wait(condition, seconds=20.0):
+    def wait(condition, seconds=90.0):  # other work may share the machine
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "waited in vain"

@@ -20,9 +20,12 @@ current = None
 
 
 def send(kind, to=None, **content):
-    with lock:
-        out.write(json.dumps({"type": kind, "id": to, **content}).encode() + b"\n")
-        out.flush()
+    try:
+        with lock:
+            out.write(json.dumps({"type": kind, "id": to, **content}).encode() + b"\n")
+            out.flush()
+    except BrokenPipeError:  # the window is gone
+        os._exit(0)
 
 
 def beat():
