@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -23,7 +24,7 @@ from rsvlm_core.imagery.reader import BandReader
 from rsvlm_core.imagery.sample import take_sample
 from rsvlm_core.imagery.stretch import Stretch
 
-__all__ = ["Extent", "Patch", "Raster", "Window", "as_geometry", "fingerprint"]
+__all__ = ["Extent", "Outline", "Patch", "Raster", "Window", "as_geometry", "outside", "peek"]
 
 Extent: TypeAlias = tuple[float, float, float, float] | BaseGeometry
 
@@ -236,14 +237,27 @@ def outside(extent: Extent, bounds: tuple[float, ...], source: str) -> tuple[str
     )
 
 
-def fingerprint(source: str) -> str:
-    """The fingerprint of a raster, without looking at its pixels.
+@dataclass(frozen=True)
+class Outline:
+    """What is known of a raster without looking at its pixels; see `Raster` for the fields."""
+
+    source: str
+    crs: CRS
+    footprint: shapely.Polygon
+    fingerprint: str
+
+
+def peek(source: str) -> Outline:
+    """Where a raster lies and whether it changed, without looking at its pixels.
 
     Raises:
-        RasterError: It cannot be opened.
+        RasterError: It cannot be opened or placed.
     """
     with open_dataset(source) as dataset:
-        return _fingerprint(dataset, source)
+        crs, _ = dataset_crs(dataset, source)
+        size = ((0, 0), (dataset.width, 0), (dataset.width, dataset.height), (0, dataset.height))
+        footprint = shapely.Polygon([dataset.transform * corner for corner in size])
+        return Outline(canonical(source), crs, footprint, _fingerprint(dataset, source))
 
 
 def _numbers(values: Sequence[float]) -> str:
@@ -263,8 +277,8 @@ def _fingerprint(dataset: Any, source: str) -> str:
 
 
 def _whole_step(scale: float) -> int:
-    """The power of two that is not above `scale`: the decimation that a read may leave to GDAL."""
-    return 1 if scale < 2 else 2 ** int(math.log2(scale))
+    """The power of two that is not above `scale`, by a hundredth forgiven: what a read may leave to GDAL."""
+    return 1 << max(0, int(math.log2(scale * 1.01)))
 
 
 def _span(start: float, length: float, step: int, limit: int) -> tuple[int, int]:

@@ -1,1 +1,1 @@
-"""What a user asks for, a page each, composed of the other rooms."""
+"""What a user asks for, from rasters to results; each a page composed of the other rooms."""

@@ -1,0 +1,200 @@
+"""What is searched: one index folder, or rasters with an index each in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import shapely
+from pyproj import CRS
+
+from rsvlm_core.errors import OutputError, RsvlmError, UsageError
+from rsvlm_core.imagery.projecting import project_one
+from rsvlm_core.imagery.raster import Outline, outside, peek
+from rsvlm_core.index.builder import build_index
+from rsvlm_core.index.files import LOCK, MANIFEST
+from rsvlm_core.index.lock import WriterLock
+from rsvlm_core.index.manifest import FORMAT_VERSION
+from rsvlm_core.index.store import VectorIndex, open_index
+from rsvlm_core.model.encoder import Encoder
+from rsvlm_core.progress import Progress, ShouldStop
+from rsvlm_core.settings import cache_dir
+from rsvlm_core.tiles.grid import OVERLAP, checked_gsds
+
+# Indexes of bare rasters that were not used for longest are removed beyond this many bytes.
+CACHE_BYTES = 10_000_000_000
+# Regions with more corners than this are embedded by their convex hull; they still filter exactly.
+_MANY_CORNERS = 2000
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Opened indexes to search together.
+
+    Attributes:
+        indexes: At least one.
+        crs: Of the first raster; results are given in it.
+        seconds: Time spent building and opening.
+        failed: `tile id: reason` of tiles that could not be read.
+    """
+
+    indexes: tuple[VectorIndex, ...]
+    crs: CRS
+    seconds: float
+    failed: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return sum(len(index) for index in self.indexes)
+
+
+def is_index(source: str) -> bool:
+    """Whether a source is meant as an index folder rather than a raster."""
+    path = Path(source)
+    return path.suffix.lower() == ".rsindex" or (path / MANIFEST).is_file()
+
+
+def first_crs(sources: Sequence[str]) -> CRS:
+    """The CRS of the first raster, in which extents are given and results come.
+
+    Raises:
+        RsvlmError: It cannot be opened.
+    """
+    if not sources:
+        raise UsageError("No raster was given.", "Name rasters, or one index folder (.rsindex).")
+    return open_index(sources[0], None).manifest.crs if is_index(sources[0]) else peek(sources[0]).crs
+
+
+def open_corpus(
+    sources: Sequence[str],
+    encoder: Encoder,
+    *,
+    region: shapely.Geometry | None,
+    gsds: Sequence[float] | None,
+    bands: Sequence[int] | None,
+    overlap: float = OVERLAP,
+    progress: Progress,
+    should_stop: ShouldStop,
+) -> Corpus:
+    """Open an index, or build or complete those of rasters in the cache.
+
+    Args:
+        sources: Rasters, or exactly one index folder.
+        encoder: The model.
+        region: In the CRS of the first raster; tiles elsewhere need not be embedded.
+        gsds: Levels for rasters; None chooses.
+        bands: Bands of rasters; None chooses.
+        overlap: Share of a tile's side that neighbours share, for rasters.
+        progress: Told of tiles.
+        should_stop: Polled.
+
+    Raises:
+        RasterError: A raster cannot be used.
+        SearchIndexError: The index cannot be used.
+        OutputError: The cache folder cannot be written.
+        UsageError: An index among several sources, or the region touches no raster.
+    """
+    started = time.monotonic()
+    if any(is_index(s) for s in sources):
+        if len(sources) > 1:
+            raise UsageError(
+                "An index folder is searched alone.", "Name one index, or rasters; rsvlm index adds rasters to one."
+            )
+        if gsds is not None or bands is not None:
+            raise UsageError(
+                f"{sources[0]} is an index; its bands and ground sampling distances are fixed.",
+                "Leave them out, or name the rasters instead.",
+            )
+        index = open_index(sources[0], encoder.info)
+        _check_region(index, region)
+        return Corpus((index,), index.manifest.crs, time.monotonic() - started, index.failed)
+    if not sources:
+        raise UsageError("No raster was given.", "Name rasters, or one index folder (.rsindex).")
+    outlines = [peek(s) for s in dict.fromkeys(sources)]
+    crs = outlines[0].crs
+    chosen = [(o, part) for o in outlines for part in _parts_of(region, crs, o)]
+    if not chosen:
+        raise UsageError(*outside(region, outlines[0].footprint.bounds, outlines[0].source))
+    indexes = []
+    for outline, part in chosen:
+        folder = _cached(outline, encoder, gsds, bands, overlap)
+        try:
+            build_index(
+                [outline.source], folder, encoder, gsds=gsds, bands=bands, extent=part, overlap=overlap,
+                progress=progress, should_stop=should_stop,
+            )
+        except OutputError as error:
+            raise OutputError(
+                error.message, "Free some space there, or set RSVLM_CACHE to a folder that can be written."
+            ) from error
+        indexes.append(open_index(folder, encoder.info))
+    _prune([i.folder for i in indexes])
+    failed = tuple(f for i in indexes for f in i.failed)
+    corpus = Corpus(tuple(indexes), crs, time.monotonic() - started, failed)
+    if failed and len(corpus) == 0:
+        raise RsvlmError(
+            f"None of the {len(failed)} tiles could be read; the first: {failed[0]}", "Check the raster with gdalinfo."
+        )
+    return corpus
+
+
+def _parts_of(
+    region: shapely.Geometry | None, crs: CRS, outline: Outline
+) -> list[shapely.Geometry | None]:
+    """What to embed of a raster: nothing, all (None), or a region in its CRS."""
+    if region is None:
+        return [None]
+    simple = region if shapely.get_num_coordinates(region) <= _MANY_CORNERS else region.convex_hull
+    local = project_one(simple, crs, outline.crs)
+    local = local if local.is_valid else local.buffer(0)
+    if not local.intersection(outline.footprint).area > 0:
+        return []
+    return [None] if local.contains(outline.footprint) else [local]
+
+
+def _check_region(index: VectorIndex, region: shapely.Geometry | None) -> None:
+    if region is None:
+        return
+    crs = index.manifest.crs
+    prints = [project_one(s.footprint, s.crs, crs) for s in index.manifest.sources]
+    if not any(p.intersects(region) for p in prints):
+        raise UsageError(*outside(region, shapely.union_all(prints).bounds, str(index.folder)))
+
+
+def _cached(
+    outline: Outline, encoder: Encoder, gsds: Sequence[float] | None, bands: Sequence[int] | None, overlap: float
+) -> Path:
+    """Folder of a raster's index in the cache; another one when the raster, the model or the wishes change."""
+    facts = [
+        FORMAT_VERSION, outline.source, outline.fingerprint, encoder.info.sha256, encoder.info.embed_dim,
+        encoder.info.image_size, None if gsds is None else checked_gsds(gsds), None if bands is None else list(bands),
+        overlap,
+    ]
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", PurePath(outline.source).stem).strip("-")[:32] or "raster"
+    return cache_dir() / "indexes" / f"{stem}-{key}.rsindex"
+
+
+def _prune(used: Sequence[Path]) -> None:
+    """Keep the cache within its size; what cannot be removed is left alone."""
+    try:
+        folders = [p for p in (cache_dir() / "indexes").iterdir() if p.suffix == ".rsindex"]
+        sizes = {p: sum(f.stat().st_size for f in p.rglob("*") if f.is_file()) for p in folders}
+        ages = {p: (p / LOCK).stat().st_mtime for p in folders if (p / LOCK).is_file()}
+    except OSError:
+        return
+    excess = sum(sizes.values()) - CACHE_BYTES
+    for folder in sorted(set(ages) - set(used), key=lambda p: ages[p]):
+        if excess <= 0:
+            return
+        try:
+            with WriterLock(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+        except (RsvlmError, OSError):
+            continue
+        excess -= sizes[folder]
