@@ -18,7 +18,7 @@ PIP := -m pip --disable-pip-version-check install
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
 # Stamps: an environment is brought up to date when what it is made from has changed.
 $(VENV)/.ready: requirements.txt pyproject.toml

@@ -20,7 +20,7 @@ def search(params: Params, context: Context) -> dict[str, object]:
 
     Returns:
         `hits` (a list of `rank, score, confidence, text, gsd, source, bbox`), `tiles_searched`, `seconds_index`,
-        `seconds_query`, `outputs`.
+        `seconds_query`, `failed` (tiles that could not be read), `outputs`.
     """
     sources = params.sources()
     texts, like, unlike = params.texts("texts") or [], params.text("like"), params.text("unlike")
@@ -59,6 +59,7 @@ def search(params: Params, context: Context) -> dict[str, object]:
         "tiles_searched": result.tiles_searched,
         "seconds_index": round(result.seconds_index, 3),
         "seconds_query": round(result.seconds_query, 3),
+        "failed": list(result.failed),
         "outputs": outputs,
     }
 
@@ -89,7 +90,9 @@ def picture_source(sources: list[str], frame: Any) -> str:  # noqa: ANN401 - a G
     Raises:
         UsageError: The index gave no result, so no raster is known.
     """
-    if not sources[0].rstrip("/\\").endswith(".rsindex"):
+    from rsvlm_core.pipelines.corpus import is_index
+
+    if not is_index(sources[0]):
         return sources[0]
     if not len(frame):
         raise UsageError(f"There is nothing to draw: {Path(sources[0]).name} gave no hit.", "Try another text.")

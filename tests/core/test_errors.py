@@ -1,8 +1,10 @@
 """Bad input through the command line: one clear line, status 2, and nothing that exists is lost."""
 
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,16 @@ from tests.fakes import COLOURS, FakeEncoder
 GREEN = np.full((96, 96, 3), COLOURS["green"], np.uint8)
 
 
+def load_fake(name=None, device="auto"):
+    """Models of other names have other weights."""
+    encoder = FakeEncoder(name=name or "fake")
+    encoder.info = replace(encoder.info, sha256=hashlib.sha256(encoder.info.id.encode()).hexdigest())
+    return encoder
+
+
 @pytest.fixture(autouse=True)
 def fake_model(monkeypatch, tmp_path):
-    monkeypatch.setattr(registry, "load_encoder", lambda name=None, device="auto": FakeEncoder(name=name or "fake"))
+    monkeypatch.setattr(registry, "load_encoder", load_fake)
     monkeypatch.setenv("RSVLM_CACHE", str(tmp_path / "cache"))
 
 
