@@ -1,0 +1,224 @@
+"""Pixel alignment with tags and photos; cached features; recipes that ship."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from rsvlm_core.errors import UsageError
+from rsvlm_core.model.config import load_config
+from rsvlm_core.model.mammut import Mammut
+from tests.training.scenes import encode, write_tar
+from training.align_ground import AlignRecipe, align
+from training.bank import ImageBank
+from training.export import load_run
+from training.features import FeatureBank
+from training.pretrain import main as pretrain
+from training.recipe import SetSpec
+from training.state import load_state
+from training.tags import Concepts, TagRule, box_plane, cell_tags, tag_loss
+
+CONFIGS = Path(__file__).resolve().parents[2] / "training" / "configs"
+CONCEPTS = Concepts.from_dict(
+    {
+        "road": {"phrases": ["road"]},
+        "park": {"phrases": ["park"], "overlaps": ["grass"]},
+        "grass": {"phrases": ["grass"]},
+    }
+)
+
+
+def test_tags_of_labels_boxes_and_scenes():
+    rule = TagRule(labels={0: ["grass", "park"], 1: ["road"]})
+    labels = torch.zeros(8, 8)
+    labels[:4, :4] = 1
+    labels[4:, 4:6] = 1  # half a cell: unclear
+    allowed, main = cell_tags(rule, CONCEPTS, labels, None, {}, 2)
+    assert allowed[0, 0].tolist() == [True, False, False] and allowed[0, 1].tolist() == [False, True, True]
+    assert not allowed[1, 1].any() and not main.any()
+    scene = TagRule(classes={"meadow": {"main": ["grass"], "allowed": ["road"]}})
+    allowed, main = cell_tags(scene, CONCEPTS, None, None, {"class": "meadow"}, 2)
+    assert allowed.all(-1).sum() == 0 and allowed[..., 2].all() and main.tolist() == [False, False, True]
+    with pytest.raises(UsageError, match="rivers"):
+        CONCEPTS.mask(["rivers"])
+
+
+def test_boxes_lie_where_the_centre_square_puts_them():
+    rule = TagRule(boxes={"car": ["road"], "van": ["road"]})
+    meta = {"_size": (80, 40), "boxes": {"van": [[0.25, 0.0, 0.5, 0.5]], "car": [[0.75, 0.5, 1.0, 1.0]]}}
+    plane = box_plane(rule, meta, 20)
+    wanted = np.zeros((20, 20), np.uint8)
+    wanted[:10, :10] = 2  # the second box lies outside the centre square
+    np.testing.assert_array_equal(plane, wanted)
+
+
+def test_tag_loss_is_cross_entropy_where_one_concept_is_allowed():
+    logits = torch.tensor([[[[2.0, 1.0, 0.5]]]])
+    allowed = torch.tensor([[[[True, False, False]]]])
+    loss = tag_loss(logits, allowed, torch.zeros(1, 3, dtype=torch.bool), torch.zeros(3, 3, dtype=torch.bool))
+    assert loss.item() == pytest.approx(-math.log(math.exp(2) / sum(map(math.exp, (2, 1, 0.5)))), rel=1e-5)
+
+
+def test_overlapping_concepts_do_not_compete():
+    logits = torch.tensor([[[[0.0, 1.0, 9.0]]]])
+    park = torch.tensor([[[[False, True, False]]]])
+    loss = tag_loss(logits, park, torch.zeros(1, 3, dtype=torch.bool), torch.from_numpy(CONCEPTS.overlaps))
+    assert loss.item() == pytest.approx(-math.log(math.exp(1) / (math.exp(0) + math.exp(1))), rel=1e-5)
+
+
+def test_what_must_be_there_is_wanted_somewhere_not_everywhere():
+    everywhere, corner, nowhere = (torch.zeros(1, 4, 4, 3) for _ in range(3))
+    everywhere[..., 2] = corner[:, :2, :2, 2] = 8
+    nowhere[..., 0] = 8
+    allowed = torch.ones(1, 4, 4, 3, dtype=torch.bool)
+    main = torch.tensor([[False, False, True]])
+    cost = [
+        tag_loss(x, allowed, main, torch.zeros(3, 3, dtype=torch.bool)).item() for x in (everywhere, corner, nowhere)
+    ]
+    assert cost[0] == pytest.approx(cost[1], abs=1e-4) and cost[2] > cost[0] + 5
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of an untrained small-like model, without any download: timm trunk, CLIP tokens."""
+    monkeypatch.setenv("RSVLM_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    files = {}
+    for i in range(8):
+        label = np.zeros((64, 64), np.uint8)
+        label[:, 32:] = 1
+        image = np.where(label[..., None] == 1, 200, 60).astype(np.uint8).repeat(3, 2) + rng.integers(
+            0, 20, (64, 64, 3), dtype=np.uint8
+        )
+        files |= {
+            f"{i}.png": encode(image),
+            f"{i}.label.png": encode(label),
+            f"{i}.json": json.dumps(
+                {
+                    "captions": ["left of the road", "a road"],
+                    "photos": [
+                        {"x": 0.75, "y": 0.5, "vector": [1.0] + [0.0] * 31},
+                        {"x": 0.25, "y": 0.5, "vector": [0.0, 1.0] + [0.0] * 30},
+                    ],
+                }
+            ).encode(),
+        }
+    data = write_tar(tmp_path / "d.tar", files)
+    config = load_config("tiny").to_dict()
+    config["vision_cfg"] |= {
+        "timm_model_name": "tf_efficientnet_lite0",
+        "token_width": 32,
+        "dense_width": 8,
+        "image_size": 64,
+    }
+    (tmp_path / "model.json").write_text(json.dumps(config))
+    recipe = {
+        "name": "r",
+        "model": str(tmp_path / "model.json"),
+        "precision": "fp32",
+        "sets": {"d": {"shards": [str(data)], "size": 64}},
+        "stages": [{"name": "s", "steps": 1, "batch": 4, "mixture": {"d": 1}, "soft_weight": 0, "anchor_weight": 0}],
+    }
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(recipe))
+    assert pretrain(["--config", str(tmp_path / "r.yaml"), "--out", str(tmp_path / "run")]) == 0
+    return tmp_path
+
+
+def test_pixels_learn_tags_and_nothing_else_moves(run_folder: Path):
+    raw = {
+        "name": "p",
+        "run": str(run_folder / "run"),
+        "steps": 40,
+        "size": 64,
+        "lr": 0.01,
+        "zoom": [0.9, 1.0],
+        "sets": {"d": {"shards": [str(run_folder / "d.tar")], "size": 64}},
+        "mixture": {"d": 4},
+        "scale": 10.0,
+        "concepts": {"road": {"phrases": ["road", "a street"]}, "grass": {"phrases": ["grass"]}},
+        "tags": {"d": {"labels": {0: ["grass"], 1: ["road"]}}},
+    }
+    (run_folder / "p.yaml").write_text(yaml.safe_dump(raw))
+    align(AlignRecipe.load(run_folder / "p.yaml", []), run_folder / "p")
+    losses = [json.loads(line)["loss"] for line in (run_folder / "p" / "metrics.jsonl").read_text().splitlines()]
+    assert losses[-1] < 0.7 * losses[0]
+    before, after = (load_state(run_folder / n / "state.pt")["average"] for n in ("run", "p"))
+    moved = {k for k in after if not torch.equal(before[k], after[k])}
+    assert moved and all(k.startswith("visual.dense.") for k in moved)
+
+
+@pytest.mark.parametrize("level", ["image", "pixel", "both"])
+def test_photos_teach_images_and_pixels(run_folder: Path, level: str):
+    raw = {
+        "name": "g",
+        "run": str(run_folder / "run"),
+        "steps": 6,
+        "size": 64,
+        "level": level,
+        "lr": 0.01,
+        "sets": {"d": {"shards": [str(run_folder / "d.tar")], "size": 64}},
+        "mixture": {"d": 4},
+        "learn": ["visual.dense.", "visual.pool."],
+    }
+    (run_folder / "g.yaml").write_text(yaml.safe_dump(raw))
+    align(AlignRecipe.load(run_folder / "g.yaml", []), run_folder / "g")
+    before, after = (load_state(run_folder / n / "state.pt")["average"] for n in ("run", "g"))
+    moved = {k.split(".")[1] for k in after if not torch.equal(before[k], after[k])}
+    assert moved == {"image": {"pool"}, "pixel": {"dense"}, "both": {"pool", "dense"}}[level]
+
+
+def test_cached_features_give_the_tokens_of_the_image(run_folder: Path):
+    model, _ = load_run(run_folder / "run")
+    bank = ImageBank(SetSpec([str(run_folder / "d.tar")], 64), run_folder / "cache")
+    features = FeatureBank(model, bank, 2, 64, 64, run_folder / "f", "d", 0)
+    assert features.maps.shape == (2, 8, 4, 4, 112)
+    x = model.visual.normalise(torch.rand(2, 3, 64, 64))
+    with torch.no_grad():
+        torch.testing.assert_close(model.visual.grid_of_lower(model.visual.trunk.lower(x)), model.visual.grid(x)[0])
+    again = FeatureBank(model, bank, 2, 64, 64, run_folder / "f", "d", 0)
+    np.testing.assert_array_equal(features.maps, again.maps)
+
+
+def test_training_on_cached_views_leaves_the_lower_trunk_alone(run_folder: Path):
+    out = run_folder / "u"
+    assert (
+        pretrain(
+            [
+                "--config",
+                str(run_folder / "r.yaml"),
+                "--out",
+                str(out),
+                "stages.0.cached_views=2",
+                "stages.0.steps=2",
+                "stages.0.freeze=[visual.trunk.net.conv_stem, visual.trunk.net.bn1]",
+            ]
+        )
+        == 0
+    )
+    model, _ = load_run(run_folder / "run")
+    start = Mammut(model.cfg)
+    torch.manual_seed(0)
+    start = Mammut(model.cfg).state_dict()
+    after = load_state(out / "state.pt")["model"]
+    lower = [k for k in after if k.startswith("visual.trunk.net.blocks.0.") and k.endswith("weight")]
+    upper = [k for k in after if k.startswith("visual.trunk.net.blocks.6.") and k.endswith("conv_pwl.weight")]
+    assert all(torch.equal(after[k], start[k]) for k in lower) and lower
+    assert any(not torch.equal(after[k], start[k]) for k in upper) and upper
+
+
+def test_shipped_pixel_recipe_is_consistent():
+    recipe = AlignRecipe.load(CONFIGS / "pixels.yaml", ["steps=3"])
+    concepts = Concepts.from_dict(recipe.concepts)
+    for rule in recipe.tags.values():
+        for names in [*(rule.labels or {}).values(), *(rule.boxes or {}).values()]:
+            concepts.mask(names)
+        for scene in (rule.classes or {}).values():
+            concepts.mask([*scene["main"], *scene["allowed"]])
+    with pytest.raises(UsageError, match="colour"):
+        AlignRecipe.load(CONFIGS / "pixels.yaml", ["colour=3"])
