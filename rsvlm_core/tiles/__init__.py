@@ -1,1 +1,1 @@
-"""Squares of ground over a raster: tiles to search, windows to localize in."""
+"""Squares of ground over a raster."""

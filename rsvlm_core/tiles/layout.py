@@ -1,4 +1,4 @@
-"""Full pieces along one axis, or over an area in rows."""
+"""Full pieces along one axis."""
 
 from __future__ import annotations
 
