@@ -1,0 +1,251 @@
+"""Captions for what is in view: a local grammar, or any language model behind an OpenAI-compatible address."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from rsvlm_core.errors import DataError, UsageError
+from training.build.osm import BARE, TAGS
+from training.build.scene import Sight
+from training.data.sentences import normalise
+from training.data.vocabulary import CONCEPTS, GENERAL_NOUNS, bare, concept, plural, with_article
+
+
+class Writer(Protocol):
+    """Writes captions of one tile."""
+
+    def write(self, sights: Sequence[Sight], image: bytes, count: int, rng: np.random.Generator) -> list[str]:
+        """Up to `count` distinct captions that name only what is in `sights`."""
+        ...
+
+
+# ---- the grammar -----------------------------------------------------------------------------------------------
+
+_NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_ROWS = (("upper left", "top", "upper right"), ("left", "middle", "right"), ("lower left", "bottom", "lower right"))
+_OPENINGS = (
+    "{}", "{}", "{}", "An aerial image of {}", "a satellite photo of {}", "an aerial photo showing {}", "a view of {}",
+    "an overhead view of {}", "{} seen from above", "the image shows {}",
+)
+
+
+class GrammarWriter:
+    """Varied sentences from rules; works offline, deterministic for a generator.
+
+    Args:
+        complete: The map is known to be complete: exact numbers may be said.
+        names: Share of captions that may use proper names.
+    """
+
+    def __init__(self, complete: bool = False, names: float = 0.15) -> None:
+        self._complete, self._names = complete, names
+
+    def write(self, sights: Sequence[Sight], image: bytes, count: int, rng: np.random.Generator) -> list[str]:
+        """See `Writer`; the image is not looked at."""
+        found: dict[str, str] = {}
+        for _ in range(count * 8):
+            if len(found) == count or not sights:
+                break
+            sentence = self._sentence(sights, rng)
+            found.setdefault(normalise(sentence), sentence)
+        return list(found.values())
+
+    def _sentence(self, sights: Sequence[Sight], rng: np.random.Generator) -> str:
+        weights = np.array([s.importance for s in sights])
+        most = min(len(sights), 4)
+        number = int(rng.choice(np.arange(1, most + 1), p=_falling(most)))
+        chosen = list(rng.choice(len(sights), size=number, replace=False, p=weights / weights.sum()))
+        chosen.sort()  # sights come in order of importance
+        phrases = [self._phrase(sights[i], rng) for i in chosen]
+        first = sights[chosen[0]]
+        if number > 1 and rng.random() < 0.35 and first.share < 0.6:
+            joint = (" near ", " next to ", " beside ", " with ")[int(rng.integers(4))]
+            core = phrases[0] + joint + _listed(phrases[1:])
+        elif number > 1 and first.share >= 0.6:
+            core = phrases[0] + (" with ", " crossed by " if _is_line(sights[chosen[1]]) else " with ")[
+                int(rng.integers(2))] + _listed(phrases[1:])
+        else:
+            core = _listed(phrases)
+        if rng.random() < 0.3 and len(chosen) == 1:
+            core += _place(first, rng)
+        text = _OPENINGS[int(rng.integers(len(_OPENINGS)))].format(core)
+        if rng.random() < 0.4:
+            text = text[0].upper() + text[1:] + "."
+        return text
+
+    def _phrase(self, sight: Sight, rng: np.random.Generator) -> str:
+        noun = self._noun(sight, rng)
+        if sight.name and sight.count == 1 and rng.random() < self._names and not noun.startswith("*"):
+            return f"the {bare(noun)} {sight.name}"
+        if sight.share >= 0.6:
+            return ("mostly {}", "a large area of {}", "{} over most of the view")[int(rng.integers(3))].format(
+                bare(noun) if noun.startswith("*") else (with_article(noun) if sight.count == 1 else plural(noun)))
+        if noun.startswith("*"):
+            return (bare(noun), f"some {bare(noun)}")[int(rng.integers(2))]
+        if sight.count == 1:
+            size = "large " if sight.share > 0.25 and rng.random() < 0.5 else ""
+            return with_article(size + noun)
+        return f"{self._number(sight.count, rng)}{plural(noun)}"
+
+    def _number(self, count: int, rng: np.random.Generator) -> str:
+        if self._complete and count <= 12 and rng.random() < 0.6:
+            return _NUMBERS[count - 2] + " "
+        many = ("", "several ", "some ") if count < 10 else ("", "many ", "numerous ")
+        options = ("", "some ") if count < 3 else many
+        return options[int(rng.integers(len(options)))]
+
+    @staticmethod
+    def _noun(sight: Sight, rng: np.random.Generator) -> str:
+        """The noun or, where the vocabulary knows it, sometimes another name of the same thing."""
+        names = [n for n in _synonyms(bare(sight.noun)) if n.startswith("*") == sight.noun.startswith("*")]
+        return names[int(rng.integers(len(names)))] if names and rng.random() < 0.3 else sight.noun
+
+
+def _falling(n: int) -> np.ndarray:
+    weights = np.array([1.0, 1.2, 0.8, 0.4][:n])
+    return np.asarray(weights / weights.sum())
+
+
+def _listed(phrases: Sequence[str]) -> str:
+    return phrases[0] if len(phrases) == 1 else ", ".join(phrases[:-1]) + " and " + phrases[-1]
+
+
+def _is_line(sight: Sight) -> bool:
+    return sight.share == 0 and sight.length > 0.5
+
+
+def _place(sight: Sight, rng: np.random.Generator) -> str:
+    """Where it is, if it is in one place."""
+    if sight.spread > 0.2 or sight.share > 0.4 or sight.length > 0.6:
+        return ""
+    row, col = (int(np.clip(v * 3, 0, 2)) for v in (sight.y, sight.x))
+    name = _ROWS[row][col]
+    if name == "middle":
+        return (" in the middle", " in the centre")[int(rng.integers(2))]
+    return (" in the {}", " in the {} part")[int(rng.integers(2))].format(name) if row != 1 else f" on the {name}"
+
+
+# the nouns of a scene class that stand for the same thing on a map
+_SAME = {
+    "parking lot": ("car park", "parking area"), "farmland": ("*cropland", "*agricultural land"),
+    "pond": ("small lake",), "forest": ("woodland",), "residential area": ("residential district", "housing area"),
+    "industrial area": ("industrial zone", "industrial district"), "soccer field": ("football field", "football pitch"),
+    "railway station": ("train station",), "motorway": ("highway", "freeway"), "meadow": ("grass field",),
+    "shopping area": ("commercial area",), "sports pitch": ("sports field", "playing field"),
+    "harbor": ("harbour", "port"), "swimming pool": ("pool",), "railway track": ("rail track",),
+    "cemetery": ("graveyard",),
+}  # fmt: skip
+
+
+def _synonyms(noun: str) -> tuple[str, ...]:
+    return _SAME.get(noun, ())
+
+
+# ---- checking --------------------------------------------------------------------------------------------------
+
+@lru_cache(maxsize=1)
+def _known() -> re.Pattern[str]:
+    """Every noun phrase that could be named, singular and plural, longest first."""
+    entries = {*TAGS.values(), *BARE.values(), *GENERAL_NOUNS, *(n for v in _SAME.values() for n in v)}
+    entries |= {n for c in CONCEPTS.values() for n in (*c.names, *c.also)}
+    forms = {normalise(f).replace("-", " ") for e in entries for f in (bare(e), plural(e))} - _HARMLESS
+    return re.compile(r"\b(" + "|".join(sorted(map(re.escape, forms), key=len, reverse=True)) + r")\b")
+
+
+# words that say nothing of their own about what is there
+_HARMLESS = frozenset(
+    "center centre square course wall spring rapids works station field fields crops row rows cover nature greenery "
+    "vegetation plants ground asphalt pavement shadows town city village countryside urban area built up area "
+    "building tower parking".split()
+) | {"urban area", "urban areas", "built up area", "built up areas", "large building"}
+
+
+def unsupported(caption: str, sights: Sequence[Sight]) -> list[str]:
+    """Things that a caption names though they are not known to be in view.
+
+    Args:
+        caption: Any sentence.
+        sights: What is in view; their synonyms, plurals and the words of their own names may be used.
+    """
+    allowed: set[str] = set()
+    for sight in sights:
+        noun = bare(sight.noun)
+        for entry in (noun, sight.noun, *_synonyms(noun), *concept(noun).names, *concept(noun).also):
+            allowed |= {normalise(f).replace("-", " ") for f in (bare(entry), plural(bare(entry)))}
+        allowed.add(normalise(sight.name).replace("-", " "))
+        allowed |= {w for w in noun.split()} | {plural(noun.split()[-1])}
+    text = f" {normalise(caption).replace('-', ' ')} "
+    for sight in sights:
+        if sight.name:
+            text = text.replace(f" {normalise(sight.name).replace('-', ' ')} ", " ")
+    return [m for m in _known().findall(text) if m not in allowed]
+
+
+# ---- language models -------------------------------------------------------------------------------------------
+
+_TASK = (
+    "Write {count} different short captions, one a line, for one aerial image. Name only things from this list, "
+    "nothing else, and no numbers unless the list has them. x runs from left to right and y from top to bottom, 0 to "
+    "1; share is the part of the image covered.\n{facts}"
+)
+
+
+class ChatWriter:
+    """Any model behind an OpenAI-compatible `/chat/completions`: a local server or a hosted one.
+
+    Args:
+        url: Up to and including the version, such as `http://localhost:8000/v1`.
+        model: Its name there.
+        key_variable: Environment variable with the key, where one is needed; the key is never written anywhere.
+        see: Send the picture too (for vision-language models).
+        timeout_s: Of one request.
+        tries: Of one request.
+    """
+
+    def __init__(
+        self, url: str, model: str, key_variable: str = "", see: bool = False, timeout_s: float = 60.0, tries: int = 2,
+    ) -> None:
+        if not re.match(r"https?://", url):
+            raise UsageError(f"{url} is no address of a model.", "It begins with http:// or https://.")
+        if key_variable and not os.environ.get(key_variable):
+            raise UsageError(f"The environment variable {key_variable} is not set.", "Put the key of the model there.")
+        self._url, self._model, self._key = url.rstrip("/") + "/chat/completions", model, key_variable
+        self._see, self._timeout, self._tries = see, timeout_s, tries
+
+    def write(self, sights: Sequence[Sight], image: bytes, count: int, rng: np.random.Generator) -> list[str]:
+        """See `Writer`. DataError when the model cannot be asked; what it makes up is for the caller to check."""
+        facts = "\n".join(json.dumps(s.to_json(), ensure_ascii=False) for s in sights)
+        text = _TASK.format(count=count, facts=facts)
+        content: Any = text
+        if self._see:
+            picture = "data:image/webp;base64," + base64.b64encode(image).decode()
+            content = [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": picture}}]
+        seed = int(rng.integers(2**31))
+        body = {"model": self._model, "messages": [{"role": "user", "content": content}], "seed": seed}
+        lines = self._ask(body).splitlines()
+        cleaned = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s*", "", line).strip().strip('"') for line in lines)
+        return list(dict.fromkeys(c for c in cleaned if len(c.split()) >= 3))[:count]
+
+    def _ask(self, body: dict[str, Any]) -> str:
+        headers = {"Content-Type": "application/json"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {os.environ[self._key]}"
+        last: Exception | None = None
+        for _ in range(self._tries):
+            request = urllib.request.Request(self._url, json.dumps(body).encode(), headers)  # noqa: S310
+            try:
+                with urllib.request.urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
+                    return str(json.load(answer)["choices"][0]["message"]["content"])
+            except (urllib.error.URLError, OSError, ValueError, KeyError, IndexError, TypeError) as e:
+                last = e
+        raise DataError(f"The model at {self._url} gave no caption ({last}).", "Check that it runs and its name.")
