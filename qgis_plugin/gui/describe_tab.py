@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,12 @@ class Place:
     raster_name: str
     box: QgsRectangle
     crs: QgsCoordinateReferenceSystem
+
+
+def sentence(words: str) -> str:
+    """What a model says, which knows neither capitals nor where points stand, as people write it."""
+    tidy = re.sub(r"\s+([.,;:!?])", r"\1", words.strip())
+    return tidy[:1].upper() + tidy[1:]
 
 
 class DescribeTab(QWidget):
@@ -109,7 +116,7 @@ class DescribeTab(QWidget):
         """Add a sentence to the list, newest first, with a link to its place."""
         self._places.append(place)
         question = str(request.params.get("question", ""))
-        words = str(result.get("text") or tr("No answer."))
+        words = sentence(str(result.get("text") or tr("No answer.")))
         where = places.coordinates([QgsGeometry.fromRect(place.box)], place.crs)
         line = "<p>{}<b>{}</b><br/>{} · {} · {}</p>".format(
             f"<i>{html.escape(question)}</i><br/>" if question else "",

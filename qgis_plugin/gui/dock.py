@@ -321,8 +321,9 @@ class SearchDock(QgsDockWidget):
         self.outline.show_result(layer, layers.alive(raster), result, request)
 
     def _newest(self, kind: str, layer: QgsMapLayer, raster_name: str) -> None:
-        """Add a result and hide the one before it, which stays in the project."""
-        layers.hide(QgsProject.instance(), self._latest.get(kind))
+        """Add a result and hide those before it, which stay in the project."""
+        for old in self._latest.values():
+            layers.hide(QgsProject.instance(), old)
         self._latest[kind] = layers.add(QgsProject.instance(), layer, tr("Search: {}").format(raster_name))
 
     def _follow(self, layer: Any) -> None:

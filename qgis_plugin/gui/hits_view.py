@@ -15,7 +15,7 @@ from qgis.PyQt.QtCore import (
     Qt,
     pyqtSignal,
 )
-from qgis.PyQt.QtGui import QColor, QFont, QKeySequence, QPainter, QPen
+from qgis.PyQt.QtGui import QColor, QFont, QKeySequence, QPainter, QPalette, QPen
 from qgis.PyQt.QtWidgets import QListView, QShortcut, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from .. import compat, layers
@@ -243,6 +243,7 @@ class HitsView(QListView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(
             lambda at: self.menu_wanted.emit(self.viewport().mapToGlobal(at)) if self.selected() else None)
+        self.hint = ""
         self.setAccessibleName(tr("Places found"))
         discard = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self)
         discard.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -255,6 +256,16 @@ class HitsView(QListView):
         self.thumbnails.show_layer(raster, over)
         self.places.show_hits(hits)
         self.scrollToTop()
+
+    def paintEvent(self, event: Any) -> None:
+        """While there is nothing to show, say what will be here."""
+        super().paintEvent(event)
+        if self.hint and self.model().rowCount() == 0:
+            painter = QPainter(self.viewport())
+            painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+            painter.drawText(self.viewport().rect().adjusted(16, 16, -16, -16),
+                             Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.hint)
+            painter.end()
 
     def selected(self) -> list[Hit]:
         """The places that are marked in the list, best first."""

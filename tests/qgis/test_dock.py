@@ -323,12 +323,12 @@ def test_a_drawn_rectangle_is_described_and_asked_about(dock, until, window):
     assert window.canvas.mapTool() is dock.where._tool
     dock.where._drawn(QgsRectangle(500050, 5699850, 500150, 5699950))
     until(lambda: not dock._session.busy)
-    assert "many buildings" in dock.describe.answers.toPlainText()
+    assert "Many buildings" in dock.describe.answers.toPlainText()
     dock.describe.question.setText("Are there trees?")
     dock.describe.ask.click()
     until(lambda: not dock._session.busy)
     text = dock.describe.answers.toPlainText()
-    assert text.index("yes") < text.index("many buildings") and "Are there trees?" in text
+    assert text.index("Yes") < text.index("Many buildings and green trees are around a road.") and "Are there trees?" in text
     window.canvas.setExtent(QgsRectangle(0, 0, 1, 1))
     dock.describe._clicked(QUrl("place:0"))
     assert window.canvas.extent().contains(QgsRectangle(500050, 5699850, 500150, 5699950))

@@ -1,0 +1,172 @@
+"""Runs inside the QGIS program (`qgis --code`): goes through the panel as a user would, and takes pictures.
+
+Environment: RSVLM_DRIVE_RASTER, RSVLM_DRIVE_OUT (folder for pictures and `done.json`), RSVLM_DRIVE_TEXTS,
+RSVLM_DRIVE_OUTLINE. Each `yield` of a scenario waits until a condition holds.
+"""
+
+import json
+import os
+import time
+import traceback
+
+import qgis.utils
+from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsRectangle
+from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtWidgets import QApplication, QDialog, QDockWidget
+from qgis.utils import iface
+
+OUT = os.environ["RSVLM_DRIVE_OUT"]
+LIMIT_S = float(os.environ.get("RSVLM_DRIVE_LIMIT", "240"))
+facts = {"pictures": []}
+
+
+def picture(name, widget=None):
+    path = os.path.join(OUT, name + ".png")
+    (widget or iface.mainWindow()).grab().save(path)
+    facts["pictures"].append(path)
+
+
+def after(seconds):
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
+
+
+def scenario():
+    window = iface.mainWindow()
+    window.resize(1440, 900)
+    plugin = qgis.utils.plugins["search_imagery_by_text"]
+    dock, session = plugin.dock, plugin._session
+    for other in window.findChildren(QDockWidget):
+        if other.objectName() == "Browser":
+            other.hide()
+    layer = QgsRasterLayer(os.environ["RSVLM_DRIVE_RASTER"], "orthophoto")
+    QgsProject.instance().addMapLayer(layer)
+    iface.setActiveLayer(layer)
+    iface.zoomToActiveLayer()
+    plugin._actions[0].trigger()
+    yield lambda: dock.isVisible()
+    window.resizeDocks([dock], [420], 1)
+    yield lambda: session._task is None
+    facts["welcome"] = dock.welcome.isVisible()
+
+    if os.environ.get("RSVLM_DRIVE_WELCOME"):
+        yield after(1)
+        picture("welcome")
+        QTimer.singleShot(1500, lambda: (picture("set_up", QApplication.activeModalWidget()),
+                                         QApplication.activeModalWidget().reject()))
+        dock.set_up()
+        return
+
+    dock.search.text.lineEdit().setText(os.environ.get("RSVLM_DRIVE_TEXTS", "houses; dense forest"))
+    dock.search.button.click()
+    yield lambda: dock.progress.bar.maximum() > 0
+    yield after(0.2)
+    picture("searching")
+    yield lambda: not session.busy
+    yield after(3)
+    facts["hits"] = dock.search.view.model().rowCount()
+    facts["words"] = iface.messageBar().currentItem().text() if iface.messageBar().currentItem() else ""
+    picture("places")
+    dock.search.confidence.setValue(70)
+    first = dock.search.view.model().index(0, 0)
+    dock.search.view.setCurrentIndex(first)
+    if first.isValid():
+        dock.search.view.visited.emit(first.data(257))
+    yield after(3)
+    facts["hits_filtered"] = dock.search.view.model().rowCount()
+    picture("place")
+    dock.search.confidence.setValue(0)
+    dock.search.add_examples("like")
+    yield lambda: not session.busy
+    yield after(2)
+    facts["hits_like"] = dock.search.view.model().rowCount()
+    dock.search.examples.undo.click()
+    yield lambda: not session.busy
+    iface.setActiveLayer(layer)
+    iface.zoomToActiveLayer()
+    dock.search.heatmap.click()
+    yield lambda: not session.busy
+    yield after(3)
+    picture("heatmap")
+    dock.search.heatmap.click()
+
+    dock.tabs.setCurrentWidget(dock.outline)
+    box = layer.extent()
+    dock.where.set_rectangle(
+        QgsRectangle.fromCenterAndSize(box.center(), box.width() / 3, box.height() / 3), layer.crs())
+    dock.outline.text.setText(os.environ.get("RSVLM_DRIVE_OUTLINE", "building; road"))
+    dock.outline.button.click()
+    yield lambda: not session.busy
+    iface.mapCanvas().setExtent(QgsRectangle.fromCenterAndSize(box.center(), box.width() / 2.7, box.height() / 2.7))
+    iface.mapCanvas().refresh()
+    yield after(4)
+    facts["outlines"] = dock.outline.view.model().rowCount()
+    picture("outlines")
+    dock.outline.threshold.setValue(45)
+    yield after(3)
+    picture("threshold")
+    dock.outline.automatic.setChecked(True)
+
+    dock.tabs.setCurrentWidget(dock.describe)
+    dock.where._drawn(QgsRectangle.fromCenterAndSize(box.center(), box.width() / 8, box.height() / 8))
+    yield lambda: not session.busy
+    dock.describe.question.setText("Are there buildings?")
+    dock.describe.ask.click()
+    yield lambda: not session.busy
+    yield after(1)
+    facts["described"] = dock.describe.answers.toPlainText()
+    picture("describe")
+
+    QTimer.singleShot(2500, lambda: shoot_dialog("options"))
+    iface.showOptionsDialog(window, "Search imagery by text")
+    yield after(0.5)
+    dock.welcome.reason.setText("")
+    facts["layers"] = sorted(layer.name() for layer in QgsProject.instance().mapLayers().values())
+
+
+def shoot_dialog(name):
+    dialog = QApplication.activeModalWidget()
+    if isinstance(dialog, QDialog):
+        picture(name, dialog)
+        dialog.reject()
+
+
+class Driver:
+    """Steps through the scenario from the event loop, so that QGIS lives meanwhile."""
+
+    def __init__(self):
+        self.steps = scenario()
+        self.condition = after(1)
+        self.end = time.monotonic() + LIMIT_S
+        self.clock = QTimer()
+        self.clock.timeout.connect(self.tick)
+        self.clock.start(50)
+        self.busy = False
+
+    def tick(self):
+        if self.busy:  # a dialog runs its own event loop inside a step
+            return
+        self.busy = True
+        try:
+            if time.monotonic() > self.end:
+                raise TimeoutError("the scenario does not go on")
+            if self.condition():
+                self.condition = next(self.steps)
+        except StopIteration:
+            self.finish()
+        except Exception:
+            facts["error"] = traceback.format_exc()
+            picture("error")
+            self.finish()
+        finally:
+            self.busy = False
+
+    def finish(self):
+        self.clock.stop()
+        with open(os.path.join(OUT, "done.json"), "w") as file:
+            json.dump(facts, file, indent=1)
+        QgsProject.instance().clear()
+        QTimer.singleShot(500, QgsApplication.instance().quit)
+
+
+QTimer.singleShot(1000, lambda: globals().update(driver=Driver()))

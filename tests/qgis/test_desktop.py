@@ -1,0 +1,73 @@
+"""The whole of QGIS on a virtual screen, with the built zip as an installed plugin."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+PROFILE = """[PythonPlugins]
+search_imagery_by_text=true
+processing=true
+
+[qgis]
+checkVersion=false
+"""
+
+
+@pytest.fixture
+def desktop(tmp_path):
+    """Runs the scenario; returns what it noted. Pictures go to RSVLM_SCREENSHOTS where that is set."""
+    if not shutil.which("xvfb-run") or not os.path.exists("/usr/bin/qgis.bin"):
+        pytest.skip("no xvfb-run or no QGIS program")
+    home, runtime, out = tmp_path / "home", tmp_path / "run", tmp_path / "out"
+    (home / "profiles" / "default" / "QGIS").mkdir(parents=True)
+    (home / "profiles" / "default" / "QGIS" / "QGIS3.ini").write_text(PROFILE)
+    runtime.mkdir(mode=0o700)
+    out.mkdir()
+
+    def run(plugins, python, raster, limit=600, **variables):
+        environment = {
+            "PATH": "/usr/bin:/bin", "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "LANG": "C.UTF-8",
+            "QGIS_PLUGINPATH": str(plugins), "RSVLM_PYTHON": str(python), "RSVLM_CACHE": str(tmp_path / "cache"),
+            "RSVLM_DRIVE_RASTER": str(raster), "RSVLM_DRIVE_OUT": str(out), "RSVLM_DRIVE_LIMIT": str(limit - 60),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"), **variables,
+        }
+        done = subprocess.run(
+            ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", "/usr/bin/qgis.bin", "--noversioncheck", "--nologo",
+             "--profiles-path", str(home), "--code", str(HERE / "desktop_drive.py")],
+            env=environment, capture_output=True, text=True, timeout=limit)
+        pictures = os.environ.get("RSVLM_SCREENSHOTS")
+        if pictures:
+            shutil.copytree(out, pictures, dirs_exist_ok=True)
+        assert (out / "done.json").exists(), done.stdout + done.stderr
+        facts = json.loads((out / "done.json").read_text())
+        assert "error" not in facts, facts["error"]
+        return facts
+
+    return run
+
+
+@pytest.mark.desktop
+def test_every_state_of_the_panel(desktop, fake_plugins, raster_file):
+    facts = desktop(fake_plugins, sys.executable, raster_file)
+    assert facts["hits"] == 50 and 0 < facts["hits_filtered"] < 50 and facts["hits_like"] == 50
+    assert facts["outlines"] == 12
+    assert "Many buildings" in facts["described"] and "Yes" in facts["described"]
+    assert {Path(path).stem for path in facts["pictures"]} == {
+        "searching", "places", "place", "heatmap", "outlines", "threshold", "describe", "options"}
+    assert not facts["welcome"]
+
+
+@pytest.mark.desktop
+def test_the_first_start_explains(desktop, fake_plugins, raster_file, tmp_path):
+    """Nothing that could run the engine: no such package as the list wants."""
+    folder = tmp_path / "bare"
+    shutil.copytree(fake_plugins, folder)
+    (folder / "search_imagery_by_text" / "requirements.txt").write_text("no-such-package\n")
+    facts = desktop(folder, sys.executable, raster_file, RSVLM_DRIVE_WELCOME="1")
+    assert facts["welcome"] and {Path(path).stem for path in facts["pictures"]} == {"welcome", "set_up"}
