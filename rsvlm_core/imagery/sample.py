@@ -41,16 +41,16 @@ def take_sample(reader: BandReader) -> Sample:
     height, width = dataset.height, dataset.width
     factor = max(1.0, max(height, width) / _SIDE)
     fitting = [f for f in dataset.overviews(reader.bands[0]) if f <= factor]
+    found: Sample | None = None
     if height * width / max(fitting, default=1) ** 2 <= _TOUCH_PIXELS:
         shape = (max(1, round(height / factor)), max(1, round(width / factor)))
         try:
-            return _of([reader.read((0, height), (0, width), shape, nearest=True)])
+            found = _of([reader.read((0, height), (0, width), shape, nearest=True)])
         except RasterError:
             pass  # damaged somewhere; the spots tell whether anything can be read
-    found = _at_spots(reader, _SPOTS, _SPOT_SIDE, enough=False)
-    if found.values.shape[1] == 0:
-        found = _search(reader)
-    return found
+    if found is None:
+        found = _at_spots(reader, _SPOTS, _SPOT_SIDE, enough=False)
+    return found if found.values.shape[1] else _search(reader)
 
 
 def _search(reader: BandReader) -> Sample:

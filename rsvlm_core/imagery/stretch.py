@@ -51,12 +51,13 @@ class Stretch:
     def apply(self, values: NDArray[Any]) -> NDArray[np.uint8]:
         """[3, ...] values in the file's type -> [3, ...] uint8; non-finite values become 0."""
         if self.identity:
-            return values if values.dtype == np.uint8 else np.clip(np.nan_to_num(values), 0, 255).astype(np.uint8)
+            return values if values.dtype == np.uint8 else np.clip(values, 0, 255).astype(np.uint8)
         column = (3,) + (1,) * (values.ndim - 1)
         low = np.asarray(self.low, dtype=np.float64).reshape(column)
         high = np.asarray(self.high, dtype=np.float64).reshape(column)
-        scaled = (np.nan_to_num(values.astype(np.float64)) - low) * (255.0 / (high - low))
-        return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+        finite = np.where(np.isfinite(values), values, low)
+        scaled = (np.clip(finite, low, high) - low) * (255.0 / (high - low))
+        return np.rint(scaled).astype(np.uint8)
 
     def to_json(self) -> dict[str, Any]:
         """As stored in an index."""
