@@ -62,6 +62,7 @@ class FeatureBank:
             raise UsageError("cached_views needs a convolutional trunk.", "Set it to 0 for this model.")
         key = [lower_hash(model), bank.name, views, size, scale, seed]
         place = folder / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+        model.eval()  # in training mode even this probe would move batch norm's statistics
         with torch.no_grad():
             probe = trunk.lower(torch.zeros(1, 3, size, size))
         _, c, h, w = probe.shape

@@ -181,8 +181,11 @@ def test_cached_features_give_the_tokens_of_the_image(run_folder: Path):
     x = model.visual.normalise(torch.rand(2, 3, 64, 64))
     with torch.no_grad():
         torch.testing.assert_close(model.visual.grid_of_lower(model.visual.trunk.lower(x)), model.visual.grid(x)[0])
+    trained = model.train().state_dict()
+    before = {k: v.clone() for k, v in trained.items()}
     again = FeatureBank(model, bank, 2, 64, 64, run_folder / "f", "d", 0)
     np.testing.assert_array_equal(features.maps, again.maps)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items()), "reading features moves no statistics"
 
 
 def test_training_on_cached_views_leaves_the_lower_trunk_alone(run_folder: Path):
