@@ -10,6 +10,7 @@ from rsvlm_core.errors import DataError
 from tests.fakes import COLOURS, FakeEncoder
 from tests.training.scenes import encode, write_folder, write_tar
 from training.evaluate.commands import main
+from training.evaluate.images import list_images
 from training.evaluate.segmentation import Prediction, read_masked, segment
 
 
@@ -127,6 +128,13 @@ def test_bad_sets_are_said(
     source = write_folder(tmp_path / "s", files)
     assert main(["segment", "--images", str(source), "--text", "x"], lambda *a: FakeEncoder()) == 2
     assert said in capsys.readouterr().err
+
+
+def test_masks_beside_images_are_no_images(tmp_path: Path) -> None:
+    files = {"dev/images/1.png": blank(1, 1), "dev/masks/1.png": mask([[0]])}
+    for source in (write_tar(tmp_path / "s.tar", files), write_folder(tmp_path / "s", files)):
+        assert [i.image.name for i in list_images([source])] == ["dev/images/1.png"]
+    assert len(list_images([write_folder(tmp_path / "m", {"masks/1.png": mask([[0]])})])) == 1
 
 
 def test_real_masks(shared_data: Path) -> None:

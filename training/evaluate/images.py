@@ -130,7 +130,11 @@ def _origin(file: File) -> str:
 
 
 def list_images(sources: Sequence[str | Path]) -> list[Item]:
-    """The images of the sources, each with the files of its key. DataError where there are none."""
+    """The images of the sources, each with the files of its key; `masks/` beside `images/` are no images.
+
+    Raises:
+        DataError: There are none.
+    """
     groups: dict[tuple[str, str], dict[str, File]] = {}
     pictures: list[tuple[str, File]] = []
     for file in list_files(sources):
@@ -143,6 +147,8 @@ def list_images(sources: Sequence[str | Path]) -> list[Item]:
             groups.setdefault((_origin(file), key), {})[suffix] = file
             if stem != key:
                 groups.setdefault((_origin(file), stem), {})[last.lower()] = file
+    segmented = {_origin(f) for _, f in pictures if "images" in f.name.split("/")[:-1]}
+    pictures = [(k, f) for k, f in pictures if not (_origin(f) in segmented and "masks" in f.name.split("/")[:-1])]
     items = [Item(key, file, groups.get((_origin(file), key), {})) for key, file in pictures]
     if not items:
         raise DataError(
