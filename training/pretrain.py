@@ -212,7 +212,7 @@ class Run:
             optimizer.load_state_dict(self.optimizer_state)
         self.objective.passes = _distribute(self.passes, self.recipe, self.world, self.device)
         learning = [p for p in self.model.parameters() if p.requires_grad]
-        since, seen = time.monotonic(), 0
+        since, seen, logged = time.monotonic(), 0, 0
         sums: dict[str, float] = {}
         for batch in self.batches.stream(self.stage, self.step, stage.steps):
             set_training(self.model)
@@ -228,13 +228,13 @@ class Run:
             self.average.update(self.model, stage.ema)
             self.step += 1
             seen += len(batch.texts)
+            logged += 1
             for key, value in values.items():
                 sums[key] = sums.get(key, 0.0) + value
             last = self.step == stage.steps
             if self.step % self.recipe.log_every == 0 or last:
-                count = self.step % self.recipe.log_every or self.recipe.log_every
                 rate = seen / (time.monotonic() - since)
-                means = {k: v / count for k, v in sums.items()}
+                means = {k: v / logged for k, v in sums.items()}
                 self._log({**means, "lr": factor, "pairs_per_s": rate})
                 if self.main:
                     left = (stage.steps - self.step) * stage.batch / rate
@@ -244,7 +244,7 @@ class Run:
                         file=sys.stderr,
                         flush=True,
                     )
-                sums, since, seen = {}, time.monotonic(), 0
+                sums, since, seen, logged = {}, time.monotonic(), 0, 0
             if (
                 self.main
                 and self.recipe.validation
