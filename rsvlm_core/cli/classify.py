@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from rsvlm_core.cli import options
-from rsvlm_core.cli.search import written
+from rsvlm_core.cli.show import written
 
 NAME = "classify"
 OP = "classify"

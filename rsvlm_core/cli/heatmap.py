@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from rsvlm_core.cli import options
-from rsvlm_core.cli.search import written
+from rsvlm_core.cli.show import unread, written
 
 NAME = "heatmap"
 OP = "heatmap"
@@ -34,4 +34,5 @@ def params(args: Namespace) -> dict[str, Any]:
 
 def show(summary: dict[str, Any]) -> str:
     """The result in words."""
-    return "\n".join(written(summary))
+    line = f"scores from {summary['low']:.3f} to {summary['high']:.3f} in {summary['seconds']:.1f} s"
+    return "\n".join([line, *unread(summary), *written(summary)])

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from rsvlm_core.cli import options
+from rsvlm_core.cli.show import unread
 
 NAME = "index"
 OP = "build_index"
@@ -36,10 +37,8 @@ def params(args: Namespace) -> dict[str, Any]:
 
 def show(summary: dict[str, Any]) -> str:
     """The result in words."""
-    failed = summary["failed"]
-    lines = [
+    line = (
         f"{summary['index']}: {summary['tiles']} tiles, {summary['embedded']} of them new,"
         f" {summary['skipped_nodata']} left out as nodata, in {summary['seconds']:.1f} s"
-    ]
-    lines += [f"{len(failed)} tiles failed, the first: {failed[0]}"] if failed else []
-    return "\n".join(lines)
+    )
+    return "\n".join([line, *unread(summary)])

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from rsvlm_core.cli import options
+from rsvlm_core.cli.show import unread, written
 
 NAME = "search"
 OP = "search"
@@ -54,9 +55,4 @@ def show(summary: dict[str, Any]) -> str:
         f"{len(hits)} hits among {summary['tiles_searched']} tiles; index {summary['seconds_index']:.1f} s,"
         f" query {summary['seconds_query']:.2f} s"
     )
-    return "\n".join([*(lines if hits else lines[1:]), *written(summary)])
-
-
-def written(summary: dict[str, Any]) -> list[str]:
-    """A line for every file that was written."""
-    return [f"wrote {path}" for path in summary["outputs"].values()]
+    return "\n".join([*(lines if hits else lines[1:]), *unread(summary), *written(summary)])

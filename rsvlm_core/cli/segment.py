@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from rsvlm_core.cli import options
-from rsvlm_core.cli.search import written
+from rsvlm_core.cli.show import unread, written
 
 NAME = "segment"
 OP = "segment"
@@ -51,5 +51,4 @@ def show(summary: dict[str, Any]) -> str:
     """The result in words."""
     thresholds = ", ".join(f"{text} ≥ {value:.3f}" for text, value in summary["threshold"].items())
     line = f"{summary['count']} outlines ({thresholds}) in {summary['seconds']:.1f} s"
-    failed = [f"could not be read: {place}" for place in summary["failed"]]
-    return "\n".join([line, *failed, *written(summary)])
+    return "\n".join([line, *unread(summary), *written(summary)])

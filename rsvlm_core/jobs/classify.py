@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import required, vector_output
+from rsvlm_core.jobs.outputs import provenance, required, vector_output
 from rsvlm_core.jobs.params import Params
 
 
@@ -28,11 +28,12 @@ def classify(params: Params, context: Context) -> dict[str, object]:
     from rsvlm_core.pipelines.classify import classify as run
     from rsvlm_core.vectors import write_vector
 
+    encoder = context.encoders.get(*model)
     tiles = run(
-        source, classes, context.encoders.get(*model),
+        source, classes, encoder,
         extent=extent, gsds=gsds, bands=bands, progress=context.progress, should_stop=context.should_stop,
     )
-    write_vector(tiles, out, "classes", {"classes": classes, "sources": [source]})
+    write_vector(tiles, out, "classes", provenance(encoder, classes=classes, sources=[source]))
     context.finished("classes", out)
     counts = tiles["text"].value_counts()
     return {

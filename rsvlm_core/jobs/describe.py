@@ -20,7 +20,10 @@ def caption(params: Params, context: Context) -> dict[str, object]:
 
     from rsvlm_core.pipelines.describe import caption as run
 
-    return {"text": run(source, context.encoders.get(*model), extent=extent)}
+    text = run(
+        source, context.encoders.get(*model), extent=extent, progress=context.progress, should_stop=context.should_stop
+    )
+    return {"text": text}
 
 
 def ask(params: Params, context: Context) -> dict[str, object]:
@@ -29,7 +32,7 @@ def ask(params: Params, context: Context) -> dict[str, object]:
     Parameters: `source`, `question`, and optionally `extent`, `model`, `device`.
 
     Returns:
-        `text`, and the answer's other fields.
+        `text`, `confidence`, `kind`, `views`: see `pipelines.describe.Answer`.
     """
     source, question, extent = params.source(), params.required_text("question"), params.extent()
     model = params.model()
@@ -39,5 +42,8 @@ def ask(params: Params, context: Context) -> dict[str, object]:
 
     from rsvlm_core.pipelines.describe import ask as run
 
-    answer = run(source, question, context.encoders.get(*model), extent=extent)
+    answer = run(
+        source, question, context.encoders.get(*model),
+        extent=extent, progress=context.progress, should_stop=context.should_stop,
+    )
     return asdict(answer)

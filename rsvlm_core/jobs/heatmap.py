@@ -14,7 +14,7 @@ def heatmap(params: Params, context: Context) -> dict[str, object]:
     `model`, `device`.
 
     Returns:
-        `outputs` with `heatmap`.
+        `low` and `high` (the range of scores), `failed` (tiles that could not be read), `seconds`, `outputs`.
     """
     source, text = params.source(), params.required_text("text")
     out = required(file_output(params, "out", RASTER))
@@ -24,9 +24,12 @@ def heatmap(params: Params, context: Context) -> dict[str, object]:
 
     from rsvlm_core.pipelines.heatmap import heatmap as run
 
-    run(
+    result = run(
         [source], text, out, context.encoders.get(*model),
         extent=extent, gsds=gsds, bands=bands, progress=context.progress, should_stop=context.should_stop,
     )
     context.finished("heatmap", out)
-    return {"outputs": {"heatmap": str(out)}}
+    return {
+        "low": result.low, "high": result.high, "failed": list(result.failed), "seconds": round(result.seconds, 3),
+        "outputs": {"heatmap": str(out)},
+    }

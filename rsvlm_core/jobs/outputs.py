@@ -5,9 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from rsvlm_core import __version__
 from rsvlm_core.errors import OutputError, UsageError
 from rsvlm_core.jobs.params import Params
+
+if TYPE_CHECKING:
+    from rsvlm_core.model.encoder import Encoder
 
 RASTER = (".tif", ".tiff")
 PICTURE = (".png",)
@@ -75,6 +80,11 @@ def required(path: Path | None, name: str = "out") -> Path:
     if path is None:
         raise UsageError(f"{name} is missing.", "Say where to write the result.")
     return path
+
+
+def provenance(encoder: Encoder, **facts: object) -> dict[str, object]:
+    """What a result came from, to be stored in its file: model and version, and what the job adds."""
+    return {"rsvlm": __version__, "model": encoder.info.id, "model_sha256": encoder.info.sha256, **facts}
 
 
 def _probe(folder: Path, given: str) -> None:

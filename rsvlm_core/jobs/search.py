@@ -7,7 +7,7 @@ from typing import Any
 
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import PICTURE, file_output, vector_output
+from rsvlm_core.jobs.outputs import PICTURE, file_output, provenance, vector_output
 from rsvlm_core.jobs.params import Params
 
 
@@ -36,8 +36,9 @@ def search(params: Params, context: Context) -> dict[str, object]:
 
     from rsvlm_core.pipelines.search import search as run
 
+    encoder = context.encoders.get(*model)
     result = run(
-        sources, texts, context.encoders.get(*model),
+        sources, texts, encoder,
         like=like, unlike=unlike, top=top, min_score=min_score, extent=extent, within=within, gsds=gsds, bands=bands,
         progress=context.progress, should_stop=context.should_stop,
     )
@@ -45,7 +46,7 @@ def search(params: Params, context: Context) -> dict[str, object]:
     if out is not None:
         from rsvlm_core.vectors import write_vector
 
-        write_vector(result.hits, out, "hits", {"texts": texts, "sources": sources})
+        write_vector(result.hits, out, "hits", provenance(encoder, texts=texts, sources=sources, failed=result.failed))
         outputs["hits"] = str(out)
         context.finished("hits", out)
     if overview is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import PICTURE, RASTER, file_output, required, vector_output
+from rsvlm_core.jobs.outputs import PICTURE, RASTER, file_output, provenance, required, vector_output
 from rsvlm_core.jobs.params import Params
 from rsvlm_core.jobs.search import boxes, rows
 
@@ -41,8 +41,9 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     from rsvlm_core.pipelines.segment import segment as run
     from rsvlm_core.vectors import write_vector
 
+    encoder = context.encoders.get(*model)
     result = run(
-        sources, texts, context.encoders.get(*model),
+        sources, texts, encoder,
         threshold=threshold, refine=refine, extent=extent, min_area_m2=min_area_m2, method=method, gsd=gsd,
         bands=bands, mask_raster=mask_raster, scores=scores,
         progress=context.progress, should_stop=context.should_stop,
@@ -52,7 +53,9 @@ def segment(params: Params, context: Context) -> dict[str, object]:
         if path is not None:
             outputs[kind] = str(path)
             context.finished(kind, path)
-    write_vector(result.masks, out, "masks", {"texts": texts, "sources": sources, "threshold": result.threshold})
+    write_vector(result.masks, out, "masks", provenance(
+        encoder, texts=texts, sources=sources, threshold=result.threshold, failed=result.failed,
+    ))
     outputs["masks"] = str(out)
     context.finished("masks", out)
     if overview is not None:

@@ -27,12 +27,14 @@ class Measured:
     Attributes:
         name: Of the step.
         seconds: Wall time, start-up included.
+        cpu_seconds: Processor time of all its threads: what it costs on a machine that has other work too.
         peak_mb: Largest resident memory of its process, MB (10^6 bytes).
         said: What its --json said of its own time.
     """
 
     name: str
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     said: dict[str, object]
 
@@ -55,7 +57,8 @@ def measure(name: str, *arguments: str) -> Measured:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {out}")
     scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB on Linux
     kept = {k: v for k, v in json.loads(out).items() if k.startswith("seconds") or k in ("tiles", "embedded", "count")}
-    return Measured(name, round(seconds, 2), round(usage.ru_maxrss * scale / 1e6), kept)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Measured(name, round(seconds, 2), round(cpu, 2), round(usage.ru_maxrss * scale / 1e6), kept)
 
 
 def main() -> None:
@@ -80,9 +83,10 @@ def main() -> None:
         results = [measure(name, *arguments) for name, arguments in steps]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{Path(args.raster).name} on {machine}\n")
-    print("| step | wall s | peak MB | of it |\n|---|---|---|---|")
+    print("| step | wall s | CPU s | peak MB | of it |\n|---|---|---|---|---|")
     for r in results:
-        print(f"| {r.name} | {r.seconds:.1f} | {r.peak_mb:.0f} | {', '.join(f'{k} {v}' for k, v in r.said.items())} |")
+        said = ", ".join(f"{k} {v}" for k, v in r.said.items())
+        print(f"| {r.name} | {r.seconds:.1f} | {r.cpu_seconds:.1f} | {r.peak_mb:.0f} | {said} |")
     log = ROOT / "build" / "bench.jsonl"
     log.parent.mkdir(exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
