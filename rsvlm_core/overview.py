@@ -40,7 +40,7 @@ class _Item:
 
 def draw_overview(
     source: str, out_png: Path, hits: gpd.GeoDataFrame | None = None, masks: gpd.GeoDataFrame | None = None,
-    title: str = "",
+    title: str = "", bands: Sequence[int] | None = None,
 ) -> Path:
     """Draw a result over its raster.
 
@@ -50,6 +50,7 @@ def draw_overview(
         hits: As from a search: numbered outlines on the map, the best ones as chips beside it.
         masks: As from a segmentation: translucent on the map, a legend and the largest ones enlarged beside it.
         title: Usually the text that was asked for.
+        bands: Which to see as red, green, blue (1-based); None chooses.
 
     Returns:
         `out_png`.
@@ -58,7 +59,7 @@ def draw_overview(
         RasterError: The raster cannot be used.
         OutputError: The picture cannot be written.
     """
-    with Raster.open(source) as raster:
+    with Raster.open(source, bands=bands) as raster:
         chips = _items(raster, hits, by_text=False) if hits is not None else []
         areas = _items(raster, masks, by_text=True) if masks is not None else []
         scale = min(_MAP_LONG / max(raster.width, raster.height), 4.0)

@@ -52,7 +52,8 @@ def search(params: Params, context: Context) -> dict[str, object]:
     if overview is not None:
         from rsvlm_core.overview import draw_overview
 
-        draw_overview(picture_source(sources, result.hits), overview, hits=result.hits, title=", ".join(texts))
+        source, title = picture_source(sources, result.hits), ", ".join(texts)
+        draw_overview(source, overview, hits=result.hits, title=title, bands=bands)
         outputs["overview"] = str(overview)
         context.finished("overview", overview)
     return {

@@ -61,7 +61,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     if overview is not None:
         from rsvlm_core.overview import draw_overview
 
-        draw_overview(sources[0], overview, masks=result.masks, title=", ".join(texts))
+        draw_overview(sources[0], overview, masks=result.masks, title=", ".join(texts), bands=bands)
         outputs["overview"] = str(overview)
         context.finished("overview", overview)
     listed = result.masks.head(LISTED)
