@@ -12,6 +12,7 @@ from qgis.core import (
     QgsCsException,
     QgsFeature,
     QgsGeometry,
+    QgsMultiBandColorRenderer,
     QgsProject,
     QgsRasterLayer,
     QgsRectangle,
@@ -154,3 +155,18 @@ def write_polygons(
     if written[0] != QgsVectorFileWriter.WriterError.NoError:
         raise BackendError(tr("The polygons cannot be written to {}.").format(path), str(written[1]), "output")
     return path
+
+
+def needs_export(layer: Any) -> bool:
+    """Whether the backend cannot open the layer by itself: a service, a database, something in memory."""
+    return isinstance(layer, QgsRasterLayer) and layer.isValid() and (
+        layer.providerType() != "gdal" or layer.source().startswith(("/vsimem/", "<VRTDataset")))
+
+
+def renderer_bands(layer: Any) -> list[int] | None:
+    """The bands that the layer shows as red, green and blue, where they are not simply the first three."""
+    renderer = layer.renderer() if isinstance(layer, QgsRasterLayer) else None
+    if not isinstance(renderer, QgsMultiBandColorRenderer):
+        return None
+    shown = [renderer.redBand(), renderer.greenBand(), renderer.blueBand()]
+    return shown if all(1 <= band <= layer.bandCount() for band in shown) and shown != [1, 2, 3] else None

@@ -25,11 +25,14 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsProcessingUtils,
+    QgsRasterLayer,
+    QgsRectangle,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtCore import QEventLoop, QThread, QTimer
 from qgis.PyQt.QtGui import QIcon
 
-from .. import settings, sources, worker_client
+from .. import export, jobs, settings, sources, worker_client
 from ..protocol import BackendError, Remaining, Request
 from ..translate import tr
 
@@ -68,6 +71,7 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
     def __init__(self) -> None:
         super().__init__()
         self._request: Request | None = None
+        self._export: tuple[QgsRasterLayer, export.Plan, str] | None = None
         self._stylers: list[Styler] = []  # Processing does not keep them
 
     # what QGIS asks
@@ -120,9 +124,9 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
             "MODEL", tr("Model (empty: the one in the options, else the bundled one)"), optional=True))
 
     def add_gsds(self) -> None:
-        """`GSDS`: advanced; chosen from the raster by default."""
+        """`GSDS`: advanced; chosen from the raster by default, needed for a web layer."""
         self.add_advanced(QgsProcessingParameterString(
-            "GSDS", tr("Pixel sizes to look at, in metres (empty: automatic)"), optional=True))
+            "GSDS", tr("Pixel sizes to look at, in metres (empty: automatic; web layers need one)"), optional=True))
 
     def add_bands(self) -> None:
         """`BANDS`: advanced; the raster's own colours by default."""
@@ -145,7 +149,49 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
             raise BackendError(
                 tr("Neither a raster nor a search index is given, or the raster cannot be opened."),
                 tr("Choose a raster layer or the folder of an index."), "usage")
+        if sources.needs_export(layer):
+            return [self._plan_export(layer, parameters, context)]
         return [sources.raster_source(layer)]
+
+    def _plan_export(
+        self, layer: QgsRasterLayer, parameters: Mapping[str, Any], context: QgsProcessingContext
+    ) -> str:
+        """A service or database layer is drawn into a file before the run; returns the file's name."""
+        sizes = jobs.split_sizes(self.text(parameters, "GSDS", context)) if self.parameterDefinition("GSDS") else None
+        extent = self.extent(parameters, context)
+        grid = export.plan(layer, QgsRectangle(*extent) if extent else None, min(sizes) if sizes else None)
+        clone = export.private_clone(layer)
+        clone.moveToThread(None)  # the thread of the run takes it
+        self._export = (clone, grid, self.scratch("layer.tif"))
+        return self._export[2]
+
+    def _draw_layer(self, feedback: QgsProcessingFeedback) -> None:
+        """Carry the export out, in the thread of the run.
+
+        Raises:
+            BackendError: It failed, or the user stopped it.
+        """
+        if self._export is None:
+            return
+        clone, grid, path = self._export
+        clone.moveToThread(QThread.currentThread())
+        feedback.pushInfo(tr("Drawing {} × {} pixels of {:g} m: about {} requests.").format(
+            grid.width, grid.height, grid.gsd_m, grid.requests))
+        loop, clock, ended = QEventLoop(), QTimer(), []
+        exporter = export.Exporter(clone, grid, path)
+        exporter.progressed.connect(lambda done, total: feedback.setProgress(100.0 * done / total))
+        exporter.ended.connect(lambda holes, fault: (ended.append((holes, fault)), loop.quit()))
+        clock.timeout.connect(lambda: exporter.cancel() if feedback.isCanceled() else None)
+        clock.start(100)
+        exporter.start()
+        loop.exec()
+        clock.stop()
+        self._export = None
+        holes, fault = ended[0]
+        if fault is not None:
+            raise fault
+        if holes:
+            feedback.reportError(tr("{} parts of the layer have empty places: nothing is there, or it did not arrive.").format(holes), False)
 
     def extent(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> list[float] | None:
         """`EXTENT` in the raster's CRS, cut to the raster; None for all of it."""
@@ -163,8 +209,12 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
         return str(self.parameterAsString(parameters, name, context) or "").strip()
 
     def common(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> dict[str, Any]:
-        """Model and device."""
+        """Bands, model and device; bands are those of the layer's style where none are given."""
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context) if self.parameterDefinition("INPUT") else None
+        bands = jobs.split_bands(self.text(parameters, "BANDS", context)) if self.parameterDefinition("BANDS") else None
+        shown = None if layer is None or sources.needs_export(layer) else sources.renderer_bands(layer)
         return {
+            "bands": (bands or shown) if self.parameterDefinition("BANDS") else None,
             "model": self.text(parameters, "MODEL", context) or settings.model() or None,
             "device": settings.device() if settings.device() != "auto" else None,
         }
@@ -198,6 +248,7 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
         if self._request is None:
             raise QgsProcessingException(self.ID)
         try:
+            self._draw_layer(feedback)
             result = worker_client.run(
                 self._request, Reporter(feedback).progress, Reporter(feedback).log, feedback.isCanceled)
         except BackendError as error:

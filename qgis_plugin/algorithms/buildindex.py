@@ -58,7 +58,6 @@ class BuildIndex(RsvlmAlgorithm):
         return jobs.build_index(
             self.sources(parameters, context), os.path.abspath(self._out),
             gsds=jobs.split_sizes(self.text(parameters, "GSDS", context)),
-            bands=jobs.split_bands(self.text(parameters, "BANDS", context)),
             extent=self.extent(parameters, context),
             fresh=self.parameterAsBoolean(parameters, "FRESH", context) or None,
             **self.common(parameters, context),

@@ -41,6 +41,7 @@ class CaptionExtent(RsvlmAlgorithm):
         self.add_extent()
         self.addParameter(QgsProcessingParameterString(
             "TEXT", tr("Question (empty: describe what is there)"), optional=True))
+        self.add_gsds()
         self.add_model()
         self.addParameter(QgsProcessingParameterFileDestination(
             "OUTPUT", tr("Text file"), tr("Text files (*.txt)"), optional=True, createByDefault=False))

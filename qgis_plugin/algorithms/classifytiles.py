@@ -55,7 +55,6 @@ class ClassifyTiles(RsvlmAlgorithm):
             self._path,
             extent=self.extent(parameters, context),
             gsds=jobs.split_sizes(self.text(parameters, "GSDS", context)),
-            bands=jobs.split_bands(self.text(parameters, "BANDS", context)),
             **self.common(parameters, context),
         )
 

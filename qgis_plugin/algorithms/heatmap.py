@@ -53,7 +53,6 @@ class Heatmap(RsvlmAlgorithm):
             self.sources(parameters, context)[0], self._text, self._out,
             extent=self.extent(parameters, context),
             gsds=jobs.split_sizes(self.text(parameters, "GSDS", context)),
-            bands=jobs.split_bands(self.text(parameters, "BANDS", context)),
             **self.common(parameters, context),
         )
 

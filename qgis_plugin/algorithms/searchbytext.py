@@ -88,7 +88,6 @@ class SearchByText(RsvlmAlgorithm):
             like=self._polygons(parameters, "LIKE", context),
             unlike=self._polygons(parameters, "UNLIKE", context),
             gsds=jobs.split_sizes(self.text(parameters, "GSDS", context)),
-            bands=jobs.split_bands(self.text(parameters, "BANDS", context)),
             **self.common(parameters, context),
         )
 

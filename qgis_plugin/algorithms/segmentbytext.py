@@ -53,6 +53,7 @@ class SegmentByText(RsvlmAlgorithm):
             "REFINE", tr("Refinement of outlines"), REFINEMENTS, False, "none", False, True))
         self.addParameter(QgsProcessingParameterNumber(
             "MIN_AREA", tr("Smallest area (m²)"), QgsProcessingParameterNumber.Type.Double, None, True, 0.0))
+        self.add_gsds()
         self.add_bands()
         self.add_model()
         self.addParameter(QgsProcessingParameterFeatureSink("OUTPUT", tr("Outlines"), POLYGONS))
@@ -84,9 +85,9 @@ class SegmentByText(RsvlmAlgorithm):
             threshold=jobs.threshold(self.text(parameters, "THRESHOLD", context)),
             refine=self.parameterAsEnumString(parameters, "REFINE", context) or "none",
             extent=self.extent(parameters, context),
+            gsd=(jobs.split_sizes(self.text(parameters, "GSDS", context)) or [None])[0],
             min_area_m2=None if smallest in (None, "") else self.parameterAsDouble(parameters, "MIN_AREA", context),
             mask_raster=self._rasters.get("MASK_RASTER"), scores=self._rasters.get("SCORES"),
-            bands=jobs.split_bands(self.text(parameters, "BANDS", context)),
             **self.common(parameters, context),
         )
 

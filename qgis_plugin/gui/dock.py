@@ -23,6 +23,7 @@ from .progress_bar import ProgressStrip
 from .report_dialog import ReportDialog
 from .search_tab import SearchTab
 from .setup_dialog import SetupDialog
+from .web_layers import WebLayers
 from .welcome import Welcome
 from .where import ICONS, WhereBox
 
@@ -49,6 +50,7 @@ class SearchDock(QgsDockWidget):
         self.search = SearchTab(iface)
         self.outline = OutlineTab(iface)
         self.describe = DescribeTab(iface)
+        self.web = WebLayers(iface)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.search, QIcon(os.path.join(ICONS, "search.svg")), tr("Search"))
         self.tabs.addTab(self.outline, QIcon(os.path.join(ICONS, "segment.svg")), tr("Outline"))
@@ -78,6 +80,10 @@ class SearchDock(QgsDockWidget):
         self.describe.caption_wanted.connect(self.start_caption)
         self.describe.answer_wanted.connect(self.start_answer)
         self.where.drawn.connect(self._drawn)
+        self.web.begun.connect(lambda words: (self.progress.begin(words), self._state()))
+        self.web.progressed.connect(self.progress.progress)
+        self.web.ended.connect(self._exported)
+        self.progress.cancelled.connect(self.web.cancel)
         self.progress.cancelled.connect(session.stop)
         session.changed.connect(self._state)
         session.progressed.connect(self.progress.progress)
@@ -101,6 +107,7 @@ class SearchDock(QgsDockWidget):
             (self.progress.cancelled, self._session.stop),
         ):
             signal.disconnect(slot)
+        self.web.leave()
         self.where.leave()
         self.search.clear()
         self.outline.clear()
@@ -188,7 +195,7 @@ class SearchDock(QgsDockWidget):
         def ask(layer: QgsRasterLayer, source: str) -> None:
             extent = self.where.extent(layer)
             place = self.describe.place(layer, extent)
-            request = self.describe.caption_request(source, extent, **self._common())
+            request = self.describe.caption_request(source, extent, **self._common(bands=False))
             self._run(request, tr("Looking at the place…"),
                       lambda result: self.describe.show_answer(place, request, result))
 
@@ -199,7 +206,7 @@ class SearchDock(QgsDockWidget):
         def ask(layer: QgsRasterLayer, source: str) -> None:
             extent = self.where.extent(layer)
             place = self.describe.place(layer, extent)
-            request = self.describe.answer_request(source, extent, **self._common())
+            request = self.describe.answer_request(source, extent, **self._common(bands=False))
             self._run(request, tr("Looking at the place…"),
                       lambda result: self.describe.show_answer(place, request, result))
 
@@ -213,19 +220,41 @@ class SearchDock(QgsDockWidget):
             else:
                 self.start_caption()
 
-    def _common(self) -> dict[str, Any]:
+    def _common(self, bands: bool = True) -> dict[str, Any]:
+        layer = self.layer.currentLayer()
         return {
+            "bands": sources.renderer_bands(layer) if bands and not sources.needs_export(layer) else None,
             "model": settings.model() or None,
             "device": settings.device() if settings.device() != "auto" else None,
         }
 
     def _ask(self, ask: Callable[[QgsRasterLayer, str], None]) -> None:
-        """Call `ask` with the chosen layer and its source; what it refuses is said, not raised."""
+        """Call `ask` with the chosen layer and its source; what it refuses is said, not raised.
+
+        A layer that the backend cannot open is drawn into a file first.
+        """
         try:
             layer = self.layer.currentLayer()
-            ask(layer, sources.raster_source(layer))
+            if sources.needs_export(layer):
+                self.web.export(layer, self.where.extent(layer), self._gsd(),
+                                lambda path: self._ask_with(ask, layer, path))
+            else:
+                ask(layer, sources.raster_source(layer))
         except BackendError as fault:
             self._complain(fault)
+
+    def _ask_with(self, ask: Callable[[QgsRasterLayer, str], None], layer: QgsRasterLayer, path: str) -> None:
+        """Call `ask` with a drawn layer, if that is still there."""
+        try:
+            if layers.alive(layer) is not None:
+                ask(layer, path)
+        except BackendError as fault:
+            self._complain(fault)
+
+    def _gsd(self) -> float | None:
+        """The finest pixel size that the user wants, for layers that have none of their own."""
+        sizes = jobs.split_sizes(self.search.sizes.text())
+        return min(sizes) if sizes else None
 
     def _run(self, request: Request, words: str, done: Done) -> None:
         self._session.run(request)
@@ -268,8 +297,17 @@ class SearchDock(QgsDockWidget):
         if fault is not None:
             self.welcome.reason.setText(fault.message)
 
+    def _exported(self, words: str, fault: BackendError | None) -> None:
+        """A layer was drawn into a file, or was not."""
+        self.progress.end()
+        self._state()
+        if fault is not None:
+            self._complain(fault)
+        elif words:
+            self._iface.messageBar().pushMessage(self.windowTitle(), words, Qgis.MessageLevel.Warning, 10)
+
     def _state(self) -> None:
-        free = not self._session.busy
+        free = not self._session.busy and not self.web.busy
         for button in (self.search.button, self.search.heatmap, self.outline.button, self.describe.button,
                        self.describe.ask):
             button.setEnabled(free)
@@ -300,7 +338,7 @@ class SearchDock(QgsDockWidget):
             request.params["out"], title, self._about(name, request, result))
         layers.style_hits(layer, texts)
         self._newest("hits", layer, name)
-        self.search.show_result(layer, layers.alive(raster), result, texts)
+        self.search.show_result(layer, self.web.picture_layer(raster), result, texts)
 
     def _show_heatmap(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
         name = layers.name_of(raster)
@@ -318,7 +356,7 @@ class SearchDock(QgsDockWidget):
             request.params["out"], tr("Outlines: {}").format("; ".join(texts)), self._about(name, request, result))
         layers.style_masks(layer, texts)
         self._newest("masks", layer, name)
-        self.outline.show_result(layer, layers.alive(raster), result, request)
+        self.outline.show_result(layer, self.web.picture_layer(raster), result, request)
 
     def _newest(self, kind: str, layer: QgsMapLayer, raster_name: str) -> None:
         """Add a result and hide those before it, which stay in the project."""

@@ -1,0 +1,75 @@
+"""The real engine with the bundled model, behind the built plugin, on a real orthophoto."""
+
+import json
+
+import pytest
+
+NAME = "search_imagery_by_text"
+
+
+@pytest.fixture
+def real(qgis_process, plugins, real_python):
+    """Runs an algorithm of the built plugin in a QGIS process of its own, with the backend's interpreter."""
+    if not (plugins / NAME / "backend" / "rsvlm_core" / "weights" / "model.safetensors").exists():
+        pytest.skip("no bundled model yet")
+    qgis_process(plugins, real_python, "plugins", "enable", NAME)
+
+    def run(algorithm, *pairs, **options):
+        done = qgis_process(plugins, real_python, "--json", "run", "rsvlm:" + algorithm, "--", *pairs, **options)
+        return done if options.get("check") is False else json.loads(done.stdout[done.stdout.index("{"):])["results"]
+
+    return run
+
+
+def building_pixels(path, mask_file, text):
+    """Share of building pixels in the hits of a text, in ground coordinates."""
+    from osgeo import gdal, ogr
+
+    mask = gdal.Open(str(mask_file))
+    a, b, _, d, _, f = mask.GetGeoTransform()
+    band, source = mask.GetRasterBand(1), ogr.Open(str(path))
+    layer = source.GetLayer(0)
+    layer.SetAttributeFilter(f"text = '{text}'")
+    inside = total = 0
+    for feature in layer:
+        west, east, south, north = feature.GetGeometryRef().GetEnvelope()
+        left, right = max(0, int((west - a) / b)), min(mask.RasterXSize, int((east - a) / b))
+        top, bottom = max(0, int((north - d) / f)), min(mask.RasterYSize, int((south - d) / f))
+        pixels = band.ReadAsArray(left, top, right - left, bottom - top)
+        inside, total = inside + int((pixels > 0).sum()), total + pixels.size
+    assert total
+    return inside / total
+
+
+@pytest.mark.real
+def test_search_finds_houses_where_houses_are(real, barnarp, tmp_path):
+    out = tmp_path / "hits.gpkg"
+    found = real("searchbytext", f"INPUT={barnarp}", "TEXT=houses; dense forest", "TOP=20", f"OUTPUT={out}")
+    assert found["COUNT"] > 0
+    mask = barnarp.with_name("barnarp_west_buildings.tif")
+    assert building_pixels(out, mask, "houses") > 2 * building_pixels(out, mask, "dense forest")
+
+
+@pytest.mark.real
+def test_segment_index_and_report_run_for_real(real, barnarp, tmp_path):
+    small = barnarp.with_name("colorado_15cm.tif")
+    results = real("segmentbytext", f"INPUT={small}", "TEXT=building; tree", f"OUTPUT={tmp_path / 'm.gpkg'}",
+                   f"MASK_RASTER={tmp_path / 'mask.tif'}", f"SCORES={tmp_path / 's.tif'}")
+    assert (tmp_path / "mask.tif").exists() and (tmp_path / "s.tif").exists() and "COUNT" in results
+    index = real("buildindex", f"INPUT={small}", f"OUTPUT={tmp_path / 'c.rsindex'}")
+    assert index["TILES"] > 0
+    assert real("searchbytext", f"INDEX={tmp_path / 'c.rsindex'}", "TEXT=a road", "TOP=5",
+                f"OUTPUT={tmp_path / 'h.gpkg'}")["COUNT"] > 0
+    real("heatmap", f"INDEX={tmp_path / 'c.rsindex'}", "TEXT=a road", f"OUTPUT={tmp_path / 'heat.tif'}")
+    assert (tmp_path / "heat.tif").exists()
+    assert real("classifytiles", f"INPUT={small}", "TEXT=road, forest, water",
+                f"OUTPUT={tmp_path / 'c.gpkg'}")["COUNT"] > 0
+    assert real("captionextent", f"INPUT={small}")["CAPTION"]
+    status = real("checkenvironment", f"OUTPUT={tmp_path / 'r.md'}")["STATUS"]
+    assert status, (tmp_path / "r.md").read_text()
+
+
+@pytest.mark.real
+def test_faults_of_the_engine_are_told(real, barnarp, tmp_path):
+    done = real("searchbytext", f"INDEX={tmp_path}", "TEXT=houses", f"OUTPUT={tmp_path / 'h.gpkg'}", check=False)
+    assert done.returncode != 0 and "Traceback" not in done.stdout + done.stderr

@@ -1,0 +1,198 @@
+"""Layers that are no file: tile services, a WMS, memory; drawn once, completely, or with their holes told."""
+
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRectangle,
+)
+
+
+@pytest.fixture
+def server(raster_file):
+    """Address of a server over the raster."""
+    script = Path(__file__).with_name("tile_server.py")
+    process = subprocess.Popen(["/usr/bin/python3", str(script), str(raster_file)], stdout=subprocess.PIPE, text=True)
+    yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    process.kill()
+    process.wait()
+
+
+def xyz(server, kind):
+    layer = QgsRasterLayer(f"type=xyz&url={server}/{kind}/%7Bz%7D/%7Bx%7D/%7By%7D.png&zmin=0&zmax=19", kind, "wms")
+    assert layer.isValid()
+    return layer
+
+
+def count(server):
+    with urllib.request.urlopen(server + "/count") as answer:
+        return int(answer.read())
+
+
+def middle(raster_file, side=120.0):
+    """A square of ground metres in the middle of the raster, in EPSG:3857."""
+    own = QgsRasterLayer(str(raster_file))
+    box = QgsRectangle.fromCenterAndSize(own.extent().center(), side, side)
+    return QgsCoordinateTransform(
+        own.crs(), QgsCoordinateReferenceSystem("EPSG:3857"), QgsProject.instance()).transformBoundingBox(box)
+
+
+def run_export(layer, box, gsd, path, until):
+    from search_imagery_by_text import export
+
+    grid, ended = export.plan(layer, box, gsd), []
+    exporter = export.Exporter(export.private_clone(layer), grid, str(path))
+    exporter.ended.connect(lambda *words: ended.append(words))
+    exporter.start()
+    until(lambda: bool(ended), 120)
+    return grid, ended[0]
+
+
+def read(path):
+    from osgeo import gdal
+
+    source = gdal.Open(str(path))
+    return source, source.ReadAsArray()
+
+
+@pytest.mark.parametrize("kind", ["xyz", "flaky", "wms"])
+def test_a_service_becomes_a_georeferenced_file_with_the_rasters_pixels(engine, server, raster_file, tmp_path, until,
+                                                                         kind):
+    from osgeo import gdal
+
+    layer = xyz(server, kind) if kind != "wms" else QgsRasterLayer(
+        f"crs=EPSG:3857&format=image/png&layers=ortho&styles=&url={server}/wms?", "wms", "wms")
+    assert layer.isValid(), layer.error().message()
+    box = middle(raster_file)
+    grid, (holes, fault) = run_export(layer, box, 0.5, tmp_path / "drawn.tif", until)
+    assert fault is None and holes == 0
+    source, pixels = read(tmp_path / "drawn.tif")
+    assert pixels.shape == (4, grid.height, grid.width) and (pixels[3] == 255).all()
+    assert "3857" in source.GetProjection()
+    # the pixel size is on the ground: about 1.6 units of this CRS a metre at 51 degrees
+    assert source.GetGeoTransform()[1] == pytest.approx(0.5 / np.cos(np.radians(51.45)), rel=0.01)
+    truth = gdal.Warp("", str(raster_file), format="MEM", dstSRS="EPSG:3857", width=grid.width, height=grid.height,
+                      outputBounds=[grid.extent.xMinimum(), grid.extent.yMinimum(), grid.extent.xMaximum(),
+                                    grid.extent.yMaximum()], resampleAlg="bilinear").ReadAsArray()
+    different = np.abs(pixels[:3].astype(int) - truth[:3].astype(int)).mean()
+    shifted = np.abs(pixels[:3, :, 40:].astype(int) - truth[:3, :, :-40].astype(int)).mean()
+    assert different < 12 and different < shifted / 3
+
+
+def test_tiles_that_never_arrive_are_told_as_holes_and_stay_transparent(engine, server, raster_file, tmp_path, until,
+                                                                        monkeypatch):
+    from search_imagery_by_text import export
+
+    monkeypatch.setattr(export, "PAUSES_MS", (50, 50))
+    _, (holes, fault) = run_export(xyz(server, "holes"), middle(raster_file, 300), 0.5, tmp_path / "d.tif", until)
+    _, pixels = read(tmp_path / "d.tif")
+    empty = (pixels[3] == 0).mean()
+    assert fault is None and 0.05 < empty < 0.6
+    assert holes > 0
+
+
+def test_too_much_is_refused_with_numbers_and_a_service_needs_a_pixel_size(engine, server):
+    from search_imagery_by_text import export
+    from search_imagery_by_text.protocol import BackendError
+
+    layer = xyz(server, "xyz")
+    with pytest.raises(BackendError, match="million pixels"):
+        export.plan(layer, None, 0.5)
+    with pytest.raises(BackendError, match="pixel size"):
+        export.plan(layer, None, None)
+    assert count(server) == 0
+
+
+def test_cancel_leaves_no_file(engine, server, raster_file, tmp_path, until):
+    from search_imagery_by_text import export
+
+    grid, ended = export.plan(xyz(server, "xyz"), middle(raster_file, 1500), 0.5), []
+    exporter = export.Exporter(export.private_clone(xyz(server, "xyz")), grid, str(tmp_path / "d.tif"))
+    exporter.ended.connect(lambda *words: ended.append(words))
+    exporter.progressed.connect(lambda done, total: exporter.cancel())
+    exporter.start()
+    until(lambda: bool(ended))
+    assert ended[0][1].code == "stopped" and not (tmp_path / "d.tif").exists()
+
+
+@pytest.mark.parametrize("epsg, unit", [(4326, 111_000 * 0.62), (3857, 0.62), (2263, 0.3048)])
+def test_metres_per_unit_in_degrees_stretched_metres_and_feet(engine, epsg, unit):
+    from qgis.core import QgsPointXY
+    from search_imagery_by_text import export
+
+    crs = QgsCoordinateReferenceSystem(f"EPSG:{epsg}")
+    place = QgsPointXY(9.0, 51.45) if epsg != 2263 else QgsPointXY(-74.0, 40.7)
+    middle = QgsCoordinateTransform(
+        QgsCoordinateReferenceSystem("EPSG:4326"), crs, QgsProject.instance()).transform(place)
+    east, north = export.metres_per_unit(crs, middle, 0.001 if epsg == 4326 else 100.0)
+    assert east == pytest.approx(unit, rel=0.02)
+    assert north == pytest.approx(111_250 if epsg == 4326 else unit, rel=0.02)
+
+
+def test_the_panel_draws_a_service_once_and_searches_it(dock, server, raster_file, until, window):
+    layer = xyz(server, "xyz")
+    QgsProject.instance().addMapLayer(layer)
+    dock.layer.setLayer(layer)
+    dock.where.set_rectangle(middle(raster_file, 150), QgsCoordinateReferenceSystem("EPSG:3857"))
+    dock.search.sizes.setText("0.5")
+
+    def search(text):
+        dock.search.text.lineEdit().setText(text)
+        dock.search.button.click()
+        until(lambda: not dock._session.busy and not dock.web.busy)
+
+    search("houses")
+    asked = count(server)
+    assert dock.search.view.model().rowCount() == 50 and asked > 0, window.words()
+    search("forest")
+    assert count(server) == asked
+    hits = [one for one in QgsProject.instance().mapLayers().values() if one.name().startswith("Places")]
+    assert len(hits) == 2 and all(one.crs().authid() == "EPSG:3857" for one in hits)
+    assert middle(raster_file, 170).contains(hits[0].extent())
+    assert dock.search.view.thumbnails._layer is not layer  # pictures ask no server again
+
+
+def test_what_costs_much_is_asked_first(dock, server, raster_file, until, monkeypatch):
+    layer = xyz(server, "xyz")
+    QgsProject.instance().addMapLayer(layer)
+    dock.layer.setLayer(layer)
+    dock.where.set_rectangle(middle(raster_file, 300), QgsCoordinateReferenceSystem("EPSG:3857"))
+    dock.search.sizes.setText("0.05")
+    asked = []
+    monkeypatch.setattr(dock.web, "confirm", lambda layer, grid: asked.append(grid) and False)
+    dock.search.text.lineEdit().setText("houses")
+    dock.search.button.click()
+    assert asked[0].requests > 200 and not dock._session.busy and not dock.web.busy
+
+
+def test_an_algorithm_takes_a_service_too(qgis_process, fake_plugins, server, raster_file, tmp_path):
+    qgis_process(fake_plugins, sys.executable, "plugins", "enable", "search_imagery_by_text")
+    project = QgsProject()
+    layer = xyz(server, "xyz")
+    project.addMapLayer(layer)
+    project.write(str(tmp_path / "p.qgs"))
+    box = middle(raster_file, 150)
+    extent = f"{box.xMinimum()},{box.xMaximum()},{box.yMinimum()},{box.yMaximum()} [EPSG:3857]"
+    done = qgis_process(
+        fake_plugins, sys.executable, "run", "rsvlm:searchbytext", f"--project_path={tmp_path / 'p.qgs'}", "--",
+        f"INPUT={layer.id()}", "TEXT=houses", f"EXTENT={extent}", "GSDS=0.5", f"OUTPUT={tmp_path / 'h.gpkg'}")
+    assert (tmp_path / "h.gpkg").exists(), done.stdout
+
+
+def test_the_bands_of_the_layers_style_are_asked_for(engine, tmp_path):
+    from conftest import write_raster
+    from qgis.core import QgsMultiBandColorRenderer
+    from search_imagery_by_text import sources
+
+    layer = QgsRasterLayer(str(write_raster(tmp_path / "four.tif", bands=4)), "four")
+    assert sources.renderer_bands(layer) is None
+    layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), 4, 3, 2))
+    assert sources.renderer_bands(layer) == [4, 3, 2]
