@@ -257,6 +257,11 @@ class Exporter(QObject):
         self.ended.emit(self._holes, fault)
 
 
+def holes_told(holes: int) -> str:
+    """The number of parts with empty places, for people."""
+    return tr("{} parts of the layer have empty places: nothing is there, or it did not arrive.").format(holes)
+
+
 def image_pixels(image: QImage) -> np.ndarray:
     """A picture as uint8 [height, width, 4]: red, green, blue, alpha; not premultiplied."""
     plain = image.convertToFormat(QImage.Format.Format_RGBA8888)

@@ -191,7 +191,7 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
         if fault is not None:
             raise fault
         if holes:
-            feedback.reportError(tr("{} parts of the layer have empty places: nothing is there, or it did not arrive.").format(holes), False)
+            feedback.reportError(export.holes_told(holes), False)
 
     def extent(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> list[float] | None:
         """`EXTENT` in the raster's CRS, cut to the raster; None for all of it."""

@@ -77,8 +77,7 @@ class WebLayers(QObject):
             if fault is None and layers.alive(layer) is not None:
                 self._files[key] = path
                 self._show(layer, path)
-            words = tr("{} parts of the layer have empty places: nothing is there, or it did not arrive.").format(holes) if holes else ""
-            self.ended.emit(words, fault)
+            self.ended.emit(export.holes_told(holes) if holes else "", fault)
             if fault is None:
                 then(path)
 
