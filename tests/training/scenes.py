@@ -41,3 +41,8 @@ def write_tar(path: Path, files: dict[str, bytes]) -> Path:
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return path
+
+
+def landscape(image: Image.Image, text: str) -> bool:
+    """A safety filter that refuses upright pictures."""
+    return image.width >= image.height

@@ -132,8 +132,7 @@ def caption_raster(
                     layer, raster.crs, raster.bounds, layer=tiling.layer or None, column=tiling.column or None)
             landmarks += found
             tally.steps["read map"] += len(found) + sum(left.values()) - 1
-            for reason, n in left.items():
-                tally.dropped["read map", reason] += n
+            tally.dropped.update({("read map", reason): n for reason, n in left.items() if n})
         around = Surroundings(landmarks, raster.transform)
         gsds = tiling.gsds or (max(raster.gsd_m), 2 * max(raster.gsd_m))
         grid = TileGrid(raster, gsds, tiling.size_px, tiling.overlap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -50,9 +51,12 @@ class ShardWriter:
     ) -> None:
         if kind is None:
             self.close()
-        elif self._tar is not None:
+            return
+        if self._tar is not None:
             self._tar.close()
             self._temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty
+            self._folder.rmdir()
 
     def add(self, key: str, files: Mapping[str, bytes]) -> None:
         """Write one sample: suffix -> bytes."""

@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import CRS
+
+from rsvlm_core.errors import DataError, RasterError, Stopped, UsageError
+from training.build.commands import main
+from training.build.landmarks import parse_hstore, plain_noun, read_landmarks
+from training.build.osm import TAGS, noun_of
+from training.build.rs_landmarks import Tiling, build, imagery
+from training.build.scene import Sight
+from training.build.writers import ChatWriter, GrammarWriter, unsupported
+from training.data.shards import read_samples
+
+WEST, NORTH = 500000.0, 5400000.0  # of make_raster, EPSG:32633
+BOUNDS = (WEST, NORTH - 1000, WEST + 1000, NORTH)
+
+
+def box(x0: float, y0: float, x1: float, y1: float) -> shapely.Polygon:
+    """Metres right of and below the raster's corner."""
+    return shapely.box(WEST + x0, NORTH - y1, WEST + x1, NORTH - y0)
+
+
+def layer(path: Path, rows: list, crs: str | None = "EPSG:32633", name: str | None = None) -> Path:  # type: ignore[type-arg]
+    frame = gpd.GeoDataFrame(rows, geometry="geometry", crs=crs)
+    frame.to_parquet(path) if path.suffix == ".parquet" else frame.to_file(path, layer=name or path.stem)
+    return path
+
+
+@pytest.mark.parametrize("tags, noun", [
+    ({"landuse": "farmland"}, "*farmland"), ({"building": "yes"}, "building"),
+    ({"highway": "residential"}, "residential street"), ({"leisure": "pitch", "sport": "tennis"}, "tennis court"),
+    ({"leisure": "pitch", "sport": "cricket"}, "sports pitch"), ({"amenity": "bench"}, None),
+    ({"building": "no"}, None), ({}, None), ({"natural": "water", "water": "lake"}, "lake"),
+    ({"landuse": "residential"}, "residential area"), ({"landuse": "basin;grass"}, "water basin"),
+])
+def test_tags_become_nouns(tags: dict[str, str], noun: str | None) -> None:
+    assert noun_of(tags) == noun
+
+
+def test_the_table_of_tags_is_whole() -> None:
+    assert len(TAGS) > 130 and TAGS["highway=track"] == "dirt track"
+    assert TAGS["building=residential"] == "residential building"
+    assert all("=" not in noun and ":" not in noun and noun.strip("*") for noun in TAGS.values())
+    assert parse_hstore('"amenity"=>"parking","name"=>"A \\"b\\""') == {"amenity": "parking", "name": 'A \\"b\\"'}
+    assert [plain_noun(v) for v in ("Parking_Lots", "SolarFarm", "yes", "", "123", "grass")] == [
+        "*parking lots", "solar farm", None, None, None, "grass"]
+
+
+def test_layers_of_every_kind_are_read_and_what_says_nothing_is_counted(tmp_path: Path) -> None:
+    utm = CRS.from_epsg(32633)
+    square = box(10, 10, 50, 50)
+    degrees = gpd.GeoSeries([square], crs=utm).to_crs(4326)[0]
+    osm = layer(tmp_path / "osm.gpkg", [
+        {"name": "Car park", "other_tags": '"amenity"=>"parking"', "geometry": degrees},
+        {"name": None, "other_tags": '"fixme"=>"yes"', "geometry": degrees},
+        {"name": None, "other_tags": '"amenity"=>"parking"', "geometry": shapely.box(1, 1, 2, 2)},
+        {"name": None, "other_tags": '"amenity"=>"parking"', "geometry": None},
+    ], "EPSG:4326", "multipolygons")
+    found, left = read_landmarks(osm, utm, BOUNDS)
+    assert [(m.noun, m.name) for m in found] == [("parking lot", "Car park")]
+    assert left == {"without geometry": 1, "without a usable tag": 1, "outside the imagery": 1}
+    assert found[0].geometry.symmetric_difference(square).area < 0.01
+    overture = layer(tmp_path / "o.parquet", [{"class": "farmland", "names": "Home farm", "geometry": square}])
+    assert [m.noun for m in read_landmarks(overture, utm, BOUNDS)[0]] == ["*farmland"]
+    own = layer(tmp_path / "buildings.gpkg", [{"fid2": 1, "Art": "SolarFarm", "geometry": square}])
+    assert [m.noun for m in read_landmarks(own, utm, BOUNDS)[0]] == ["*buildings"]
+    assert [m.noun for m in read_landmarks(own, utm, BOUNDS, column="Art")[0]] == ["solar farm"]
+    with pytest.raises(UsageError, match="has no column x"):
+        read_landmarks(own, utm, BOUNDS, column="x")
+    with pytest.raises(DataError, match="reference system"):
+        read_landmarks(layer(tmp_path / "lost.parquet", [{"class": "x", "geometry": square}], None), utm, BOUNDS)
+    (tmp_path / "bad.gpkg").write_text("no")
+    with pytest.raises(DataError, match=r"bad\.gpkg"):
+        read_landmarks(tmp_path / "bad.gpkg", utm, BOUNDS)
+
+
+def sight(noun: str, count: int = 1, share: float = 0.1, x: float = 0.5, y: float = 0.5, name: str = "") -> Sight:
+    return Sight(noun, count, share, 0.0, x, y, 0.0, name, 0.3)
+
+
+NOUNS = ["*farmland", "building", "parking lot", "river", "tennis court", "*woods", "row of trees", "dirt track",
+         "church"]
+
+
+@settings(max_examples=120, deadline=None)
+@given(nouns=st.sets(st.sampled_from(NOUNS), min_size=1, max_size=6), seed=st.integers(0, 10**6), data=st.data())
+def test_the_grammar_names_only_what_is_in_view(nouns: set[str], seed: int, data: st.DataObject) -> None:
+    sights = [sight(n, data.draw(st.integers(1, 30)), data.draw(st.floats(0, 1))) for n in sorted(nouns)]
+    captions = GrammarWriter().write(sights, b"", 5, np.random.default_rng(seed))
+    assert captions and len(set(captions)) == len(captions)
+    for caption in captions:
+        assert not unsupported(caption, sights), caption
+        assert "*" not in caption and "  " not in caption and " a a" not in caption
+        assert not any(word in caption.split() for word in ("two", "three", "four"))  # maps are incomplete
+    assert captions == GrammarWriter().write(sights, b"", 5, np.random.default_rng(seed))
+
+
+def test_places_in_the_picture_and_numbers() -> None:
+    rng = np.random.default_rng(0)
+    corner = [sight("church", x=0.1, y=0.1)]
+    texts = {c for _ in range(60) for c in GrammarWriter().write(corner, b"", 4, rng)}
+    assert any("in the upper left" in t for t in texts) and not any("lower" in t or "middle" in t for t in texts)
+    counted = [sight("church", 3)]
+    texts = {c for _ in range(60) for c in GrammarWriter(complete=True).write(counted, b"", 4, rng)}
+    assert any("three churches" in t for t in texts)
+    anne = [sight("church", name="St Anne")]
+    named = {c for _ in range(60) for c in GrammarWriter(names=1.0).write(anne, b"", 4, rng)}
+    assert any("the church St Anne" in t for t in named)
+
+
+def test_what_is_not_in_view_is_noticed() -> None:
+    sights = [sight("*farmland", share=0.6), sight("building", 3), sight("church", name="River Church")]
+    extra = unsupported("Fields with several houses and a swimming pool near a river", sights)
+    assert extra == ["houses", "swimming pool", "river"]
+    assert not unsupported("Cropland with buildings and the church River Church", sights)
+    assert not unsupported("A place in the country", sights)
+
+
+def raster_with_map(tmp_path: Path, make_raster: Callable[..., Path]) -> tuple[Path, Path]:
+    """Two tiles of 64 m at 1 m: left a farm with a church in its upper left, right a lake; below nothing is mapped."""
+    rng = np.random.default_rng(0)
+    raster = make_raster(rng.integers(1, 255, (128, 128, 3), dtype=np.uint8), "r.tif", gsd=1.0)
+    vector = layer(tmp_path / "map.gpkg", [
+        {"landuse": "farmland", "building": None, "natural": None, "geometry": box(0, 0, 64, 64)},
+        {"landuse": None, "building": "church", "natural": None, "geometry": box(4, 4, 14, 14)},
+        {"landuse": None, "building": None, "natural": "water", "geometry": box(70, 10, 120, 60)},
+        {"landuse": None, "building": None, "natural": "bench", "geometry": box(70, 70, 80, 80)},
+    ])
+    return raster, vector
+
+
+def test_end_to_end(tmp_path: Path, make_raster: Callable[..., Path]) -> None:
+    raster, vector = raster_with_map(tmp_path, make_raster)
+    out, result = tmp_path / "set", tmp_path / "r.json"
+    assert main(["rs_landmarks", "--imagery", str(raster), "--landmarks", str(vector), "--out", str(out), "--gsd", "1",
+                 "--size", "64", "--captions", "3", "--json", str(result)]) == 0
+    card = json.loads(result.read_text())
+    samples = {s.meta["tile_id"]: s for s in read_samples([out / "rs_landmarks-00000.tar"])}
+    assert card["result"]["samples"] == len(samples) == 2 and card["slowest_step"]
+    flow = {row["step"]: row for row in card["flow"]}
+    assert flow["read map"]["dropped"] == {"without a usable tag": 1}
+    assert flow["look around"]["dropped"] == {"nothing mapped in view": 2}
+    farm, lake = (samples[k] for k in sorted(samples))
+    marks = {m["noun"]: m for m in farm.meta["landmarks"]}
+    assert marks["farmland"]["share"] == pytest.approx(1.0) and marks["church"]["count"] == 1
+    assert [marks["church"][k] for k in "xy"] == pytest.approx([9 / 64] * 2, abs=1e-3)
+    assert [m["noun"] for m in lake.meta["landmarks"]] == ["water body"]
+    assert len(farm.meta["captions"]) == 3 and farm.array().shape == (64, 64, 3)
+    assert farm.meta["gsd_m"] == 1.0 and 14.9 < farm.meta["lon"] < 15.1 and 48 < farm.meta["lat"] < 49
+
+
+def test_stop_resume_and_other_settings(tmp_path: Path, make_raster: Callable[..., Path]) -> None:
+    raster, vector = raster_with_map(tmp_path, make_raster)
+    second = make_raster(np.full((64, 64, 3), 90, np.uint8), "second.tif", gsd=1.0)
+    tiling = Tiling(gsds=(1.0,), size_px=64)
+    seen: list[int] = []
+    with pytest.raises(Stopped):
+        build([raster, second], [vector], tmp_path / "o", tiling=tiling, progress=lambda d, t, u: seen.append(t),
+              should_stop=lambda: len(seen) >= 5)  # four tiles of the first, and its end
+    parts = sorted(p.suffix for p in (tmp_path / "o" / "parts").iterdir() if not p.name.startswith("tiling"))
+    assert parts == [".json", ".tar"]
+    seen.clear()
+    card = build([raster, second], [vector], tmp_path / "o", tiling=tiling, progress=lambda d, t, u: seen.append(t))
+    assert 4 not in seen and card["result"]["samples"] == 3
+    with pytest.raises(UsageError, match="other settings"):
+        build([raster], [vector], tmp_path / "o", tiling=Tiling(size_px=32))
+
+
+def test_bad_input_is_counted_or_said(tmp_path: Path, make_raster: Callable[..., Path]) -> None:
+    raster, vector = raster_with_map(tmp_path, make_raster)
+    lost = make_raster(np.ones((8, 8, 3), np.uint8), "lost.tif", crs=None)
+    tiling = Tiling(gsds=(1.0,), size_px=64)
+    card = build([lost, raster], [vector], tmp_path / "o", tiling=tiling)
+    assert card["flow"][0]["dropped"] == {"unusable raster": 1} and card["result"]["samples"] == 2
+    with pytest.raises(RasterError, match=r"lost\.tif"):
+        build([lost], [vector], tmp_path / "o2", tiling=tiling)
+    with pytest.raises(UsageError):
+        build([raster], [], tmp_path / "o3")
+    far = layer(tmp_path / "far.gpkg", [{"landuse": "farmland", "geometry": shapely.box(0, 0, 1, 1)}], "EPSG:4326")
+    assert build([raster], [far], tmp_path / "o4", tiling=tiling)["result"]["samples"] == 0
+
+
+def test_repeating_scenes_and_nodata_are_left_out(tmp_path: Path, make_raster: Callable[..., Path]) -> None:
+    image = np.full((3, 128, 128), 80, np.uint8)
+    image[:, 64:, 64:] = 0
+    raster = make_raster(image, "n.tif", gsd=1.0, nodata=0)
+    vector = layer(tmp_path / "m.gpkg", [{"landuse": "farmland", "geometry": box(0, 0, 128, 128)}])
+    card = build([raster], [vector], tmp_path / "a", tiling=Tiling(gsds=(1.0,), size_px=64))
+    flow = {row["step"]: row for row in card["flow"]}
+    assert card["result"]["samples"] == 3 and flow["read pixels"]["dropped"] == {"nodata": 1}
+    card = build([raster], [vector], tmp_path / "b", tiling=Tiling(gsds=(1.0,), size_px=64, same_scene=2))
+    assert {row["step"]: row for row in card["flow"]}["look around"]["dropped"] == {"scene repeats": 2}
+
+
+def test_stac_items_and_folders(tmp_path: Path, make_raster: Callable[..., Path]) -> None:
+    raster = make_raster(np.ones((8, 8, 3), np.uint8), "in/r.tif")
+    item = tmp_path / "item.json"
+    item.write_text(json.dumps({"type": "Feature", "assets": {
+        "thumbnail": {"href": "t.png"}, "visual": {"href": "in/r.tif", "type": "image/tiff; application=geotiff"}}}))
+    assert imagery([item]) == [str(raster)] == imagery([tmp_path / "in"])
+    item.write_text("{}")
+    with pytest.raises(DataError, match="STAC"):
+        imagery([item])
+
+
+class Model(BaseHTTPRequestHandler):
+    """A stand-in for a language model's server."""
+
+    asked: list[dict] = []  # type: ignore[type-arg]
+    answer = "1. A church among cropland\n2. A church beside a swimming pool\n- \"Farmland around a church\"\n"
+    status = 200
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        Model.asked.append({**body, "authorization": self.headers.get("Authorization")})
+        data = json.dumps({"choices": [{"message": {"content": self.answer}}]}).encode()
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def model() -> str:
+    server = HTTPServer(("127.0.0.1", 0), Model)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    Model.asked.clear()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+
+
+def test_a_language_model_is_asked_and_what_it_makes_up_is_dropped(
+    tmp_path: Path, make_raster: Callable[..., Path], model: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raster, vector = raster_with_map(tmp_path, make_raster)
+    monkeypatch.setenv("MODEL_KEY", "abc")
+    writer = ChatWriter(model, "some-model", "MODEL_KEY", see=True)
+    card = build([raster], [vector], tmp_path / "o", tiling=Tiling(gsds=(1.0,), size_px=64, captions=3), writer=writer)
+    samples = list(read_samples([tmp_path / "o" / "rs_landmarks-00000.tar"]))
+    farm = next(s for s in samples if len(s.meta["landmarks"]) == 2)
+    assert {"A church among cropland", "Farmland around a church"} < set(farm.meta["captions"])
+    assert len(farm.meta["captions"]) == 3 and not any("pool" in c for c in farm.meta["captions"])
+    flow = {row["step"]: row for row in card["flow"]}
+    assert flow["check captions"]["dropped"]["names what is not in view"] >= 1
+    asked = Model.asked[0]
+    assert asked["model"] == "some-model" and asked["authorization"] == "Bearer abc"
+    assert asked["messages"][0]["content"][1]["image_url"]["url"].startswith("data:image/webp;base64,")
+    assert "abc" not in (tmp_path / "o" / "card.json").read_text()
+
+
+def test_a_model_that_fails_is_said(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Model, "status", 500)
+    with pytest.raises(DataError, match="no caption"):
+        ChatWriter(model, "m").write([sight("church")], b"", 2, np.random.default_rng(0))
+    with pytest.raises(UsageError, match="NO_SUCH_KEY"):
+        ChatWriter(model, "m", "NO_SUCH_KEY")
+    with pytest.raises(UsageError, match="http"):
+        ChatWriter("localhost", "m")
+
+
+def test_real_raster_and_real_outlines(shared_data: Path, tmp_path: Path) -> None:
+    import rasterio
+    from rasterio.features import shapes
+
+    with rasterio.open(shared_data / "rasters" / "barnarp_west_buildings.tif") as d:
+        mask, transform, crs = d.read(1), d.transform, d.crs
+    outlines = [shapely.geometry.shape(g) for g, v in shapes((mask > 0).astype(np.uint8), transform=transform) if v]
+    rows = [{"building": "house", "geometry": g} for g in outlines]
+    vector = layer(tmp_path / "buildings.gpkg", rows, crs.to_string())
+    card = build([shared_data / "rasters" / "barnarp_west.tif"], [vector], tmp_path / "o",
+                 tiling=Tiling(gsds=(0.5,), captions=2))
+    assert card["result"]["samples"] > 10 and set(card["result"]["nouns"]) == {"house"}
+    assert card["result"]["distinct_captions"] > 8
