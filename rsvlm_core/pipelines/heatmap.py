@@ -189,7 +189,9 @@ def _layout(levels: Sequence[_Level], region: shapely.Geometry | None) -> tuple[
         left, bottom, right, top = region.bounds
         xmin, ymin, xmax, ymax = max(xmin, left), max(ymin, bottom), min(xmax, right), min(ymax, top)
     cell = min(level.side for level in levels) / CELLS_PER_TILE
-    width, height = max(1, int(np.ceil((xmax - xmin) / cell))), max(1, int(np.ceil((ymax - ymin) / cell)))
+    # a hundredth of a cell is rounding, and would be an empty row
+    width = max(1, int(np.ceil((xmax - xmin) / cell - 0.01)))
+    height = max(1, int(np.ceil((ymax - ymin) / cell - 0.01)))
     if width * height > _MOST_CELLS:
         raise UsageError(
             f"The heat map would have {width} x {height} cells.",
