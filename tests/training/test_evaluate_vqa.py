@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rsvlm_core.errors import DataError
-from tests.training.scenes import picture, write_folder
+from tests.fakes import FakeEncoder
+from tests.training.scenes import encode, picture, write_folder, write_tar
+from training.evaluate.commands import main
 from training.evaluate.images import list_images
-from training.evaluate.vqa import Question, evaluate, questions, verdict
+from training.evaluate.segmentation import read_masked
+from training.evaluate.vqa import Question, evaluate, questions, read_metas, verdict
 
 METAS = [
     {"class": "port", "captions": ["Many boats in a harbor near a beach"]},
@@ -48,6 +53,8 @@ def test_questions_are_seeded_balanced_and_follow_from_the_labels() -> None:
 def test_verdicts() -> None:
     yes = Question(0, "presence", "Is there?", "yes")
     assert verdict("Yes.", yes) and verdict("I think yes, not no", yes) and not verdict("no", yes)
+    no = Question(0, "presence", "Is there?", "no")
+    assert verdict("No sign of a harbour.", no) and verdict("Probably not; yes cannot be ruled out", no)
     assert not verdict("", yes) and not verdict("yesterday", yes)
     assert verdict("It is a rural place", Question(0, "rural_urban", "?", "rural"))
 
@@ -69,3 +76,23 @@ def test_report_by_hand(tmp_path) -> None:  # type: ignore[no-untyped-def]
 def test_nothing_to_ask() -> None:
     with pytest.raises(DataError):
         questions([{"captions": ["x"]}])
+
+
+def test_command_asks_the_product(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {}
+    for k, (colour, name) in enumerate([("red", "red"), ("blue", "blue")] * 3):
+        files |= {f"{k}.png": picture(colour, (64, 64)), f"{k}.json": json.dumps({"class": name}).encode()}
+    source = write_tar(tmp_path / "s.tar", files)
+    out = tmp_path / "o.json"
+    assert main(["vqa", "--images", str(source), "--json", str(out), "--keep"], lambda *a: FakeEncoder()) == 0
+    found = json.loads(out.read_text())
+    assert found["questions"] == 12 and found["per_kind"] == {"presence": 100.0}
+    assert found["baselines"]["majority"] == {"presence": 50.0}
+    assert {q["answer"] for q in found["questions_asked"]} == {"yes", "no"}
+
+
+def test_mask_shares_become_comparisons(tmp_path: Path) -> None:
+    mask = np.array([[1, 1, 1, 2], [1, 1, 1, 0]], np.uint8)
+    source = write_folder(tmp_path, {"images/a.png": picture("red"), "masks/a.png": encode(mask)})
+    metas = read_metas(list_images([source]), read_masked([source]), ["road", "water"])
+    assert metas == [{"fractions": {"road": 6 / 8, "water": 1 / 8}}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -13,8 +14,8 @@ from typing import Any
 from rsvlm_core.errors import RsvlmError, UsageError
 from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.progress import TerminalProgress
-from training.evaluate import captioning, classification, holdout_command, retrieval, segmentation
-from training.evaluate.images import batches
+from training.evaluate import captioning, classification, holdout_command, retrieval, segmentation, vqa
+from training.evaluate.images import batches, list_images
 from training.evaluate.table import show, write_json
 
 Load = Callable[[str | None, str], Encoder]
@@ -204,6 +205,34 @@ def _add_segment(commands: Any, name: str) -> None:
     made.add_argument("--ignore", type=int, metavar="VALUE", help="mask value of pixels that take no part")
 
 
+def _vqa(args: argparse.Namespace, load: Load) -> Document:
+    items = list_images(args.images)
+    words = [w.strip() for w in (args.mask_words or "").split(",") if w.strip()]
+    metas = vqa.read_metas(items, segmentation.read_masked(args.images) if words else (), words)
+    asked = vqa.questions(metas, args.seed)[: args.limit]
+    encoder = load(args.model, args.device)
+    with tempfile.TemporaryDirectory(prefix="rsvlm-vqa-") as folder:
+        answer = vqa.ProductAnswerer(encoder, args.gsd, Path(folder))
+        found = vqa.evaluate(items, asked, answer, progress=TerminalProgress("ask"))
+    document = {"model": _about(encoder.info), **found}
+    if args.keep:
+        document["questions_asked"] = [
+            {"image": items[q.image].image.name, "text": q.text, "answer": q.answer} for q in asked]
+    return document
+
+
+def _add_vqa(commands: Any, name: str) -> None:
+    made = _command(
+        commands, name, _vqa, "Questions made from labels (presence, comparison, count, rural or urban); percent.",
+        "--images rsicd/val-000.tar --limit 400 --json vqa.json",
+    )
+    made.add_argument("--mask-words", metavar="A,B", help="what mask values 1, 2, ... mean, where there are masks/")
+    made.add_argument("--gsd", type=float, default=1.0, metavar="M", help="metres per pixel of the images")
+    made.add_argument("--limit", type=int, help="ask only so many questions")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--keep", action="store_true", help="write the questions into the JSON")
+
+
 def _add_holdout(commands: Any, name: str) -> None:
     holdout_command.add(commands, name)
 
@@ -213,5 +242,6 @@ _BUILDERS: dict[str, Callable[[Any, str], None]] = {
     "classify": _add_classify,
     "segment": _add_segment,
     "caption": _add_caption,
+    "vqa": _add_vqa,
     "holdout": _add_holdout,
 }

@@ -11,17 +11,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
+from affine import Affine
 
 from rsvlm_core.errors import DataError
-from rsvlm_core.model.encoder import UInt8
+from rsvlm_core.model.encoder import Encoder, UInt8
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from training.data.captions import positives
 from training.data.sentences import contains
 from training.data.vocabulary import CONTENTS, bare, concept, concept_key, plural, with_article
 from training.evaluate.images import Item
+from training.evaluate.segmentation import MaskedImage
 
 RURAL = frozenset("farmland|cropland|forest|tree cover|meadow|grassland|shrubland|mountain|desert|bare land|"
                   "sparse residential".split("|"))
@@ -139,11 +143,53 @@ def _balanced(made: Sequence[Question], rng: np.random.Generator) -> list[Questi
     return sorted(kept, key=lambda q: q.image)
 
 
+class ProductAnswerer:
+    """What `rsvlm ask` answers: images are put on the ground as small rasters.
+
+    Args:
+        encoder: The model.
+        gsd_m: Metres per pixel of the images.
+        folder: For the rasters.
+    """
+
+    def __init__(self, encoder: Encoder, gsd_m: float, folder: Path) -> None:
+        self._encoder, self._gsd, self._path = encoder, gsd_m, folder / "asked.tif"
+        self._shown: UInt8 | None = None
+
+    def __call__(self, rgb: UInt8, question: str) -> str:
+        """The answer's text."""
+        from rsvlm_core.pipelines.describe import ask
+
+        if rgb is not self._shown:
+            transform = Affine(self._gsd, 0, 500000, 0, -self._gsd, 5000000)
+            with rasterio.open(
+                self._path, "w", driver="GTiff", width=rgb.shape[1], height=rgb.shape[0], count=3, dtype="uint8",
+                crs="EPSG:32633", transform=transform,
+            ) as out:
+                out.write(np.moveaxis(rgb, -1, 0))
+            self._shown = rgb
+        return ask(str(self._path), question, self._encoder).text
+
+
+def read_metas(
+    items: Sequence[Item], masks: Sequence[MaskedImage] = (), words: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """The meta data of images, with `fractions` from masks whose values 1, 2, ... mean the words."""
+    metas = [item.meta() for item in items]
+    of_image = {m.item.image.name: m for m in masks}
+    for item, meta in zip(items, metas, strict=True):
+        if item.image.name in of_image:
+            truth = of_image[item.image.name].truth()
+            meta["fractions"] = {word: float((truth == k).mean()) for k, word in enumerate(words, start=1)}
+    return metas
+
+
 def verdict(said: str, question: Question) -> bool:
-    """Whether an answer is right: its first word that is one of the possible answers counts."""
-    options = {"yes", "no"} if question.answer in ("yes", "no") else {"rural", "urban"}
+    """Whether an answer is right: its first word that is one of the possible answers counts ("not" is a no)."""
+    yes_or_no = {"yes": "yes", "no": "no", "not": "no"}
+    options = yes_or_no if question.answer in ("yes", "no") else {"rural": "rural", "urban": "urban"}
     words = "".join(c if c.isalpha() else " " for c in said.lower()).split()
-    return next((w for w in words if w in options), "") == question.answer
+    return next((options[w] for w in words if w in options), "") == question.answer
 
 
 def evaluate(
