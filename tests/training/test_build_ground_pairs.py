@@ -10,6 +10,7 @@ from PIL import Image
 from pyproj import Transformer
 
 from rsvlm_core.errors import DataError
+from tests.fakes import FakeEncoder
 from training.build.commands import main
 from training.build.ground_pairs import Pairing, build
 from training.build.photos import Photo, Unplaced, read_photos
@@ -110,6 +111,16 @@ def test_photographs_meet_their_pixels(tmp_path: Path, scene: tuple[Path, Path])
     flow = {row["step"]: row["dropped"] for row in card["flow"]}
     assert flow["place photograph"] == {"no position": 1, "outside the imagery": 1}
     assert flow["photograph"] == {"near-duplicate in its tile": 1} and flow["tile"] == {"nodata or edge": 1}
+
+
+def test_a_frozen_encoder_gives_vectors(tmp_path: Path, scene: tuple[Path, Path]) -> None:
+    raster, photos = scene
+    pairing = Pairing(size_px=64, folds=1, test_fold=1)
+    card = build([raster], [photos], tmp_path / "o", pairing=pairing, encoder=FakeEncoder(name="frozen"))
+    first = next(iter(read_samples([tmp_path / "o" / "train-00000.tar"]))).meta["photos"][0]
+    assert np.linalg.norm(first["vector"]) == pytest.approx(1, abs=1e-4) and len(first["vector"]) == 4
+    assert (first["x"], first["y"]) == pytest.approx((10.5 / 64, 20.5 / 64), abs=1e-3)
+    assert card["settings"]["ground_encoder"] == "frozen"
 
 
 def test_places_are_split_as_a_whole(tmp_path: Path, scene: tuple[Path, Path]) -> None:

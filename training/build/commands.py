@@ -132,11 +132,16 @@ def _add_landmarks(commands: Any) -> None:
 def _ground_pairs(args: argparse.Namespace) -> Document:
     from training.build import ground_pairs
 
+    encoder = None
+    if args.ground_model:
+        from rsvlm_core.model.registry import load_encoder
+
+        encoder = load_encoder(args.ground_model)
     pairing = ground_pairs.Pairing(
         args.gsd, args.size, args.most, args.photo_size, args.valid, args.test_fold, args.folds, args.safety or "")
     return ground_pairs.build(
-        args.imagery, args.photos, args.out, folder=args.folder, pairing=pairing, per_shard=args.per_shard,
-        progress=TerminalProgress("ground_pairs"))
+        args.imagery, args.photos, args.out, folder=args.folder, pairing=pairing, encoder=encoder,
+        per_shard=args.per_shard, progress=TerminalProgress("ground_pairs"))
 
 
 def _add_ground_pairs(commands: Any) -> None:
@@ -146,6 +151,8 @@ def _add_ground_pairs(commands: Any) -> None:
     made.add_argument("--photos", nargs="+", type=Path, required=True, metavar="DIR|CSV", help="EXIF, or a table")
     made.add_argument("--folder", type=Path, metavar="DIR", help="where a table's files lie; default beside it")
     made.add_argument("--out", type=Path, required=True, metavar="DIR")
+    made.add_argument("--ground-model", metavar="M", help="frozen encoder of the photographs, such as "
+                      "open_clip:NAME/TAG; without it the set has no vectors")
     made.add_argument("--gsd", type=float, default=0.0, metavar="M", help="metres per pixel; default the raster's")
     made.add_argument("--size", type=int, default=224, metavar="PX")
     made.add_argument("--most", type=int, default=25, metavar="N", help="photographs of a tile")

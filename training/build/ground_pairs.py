@@ -1,7 +1,8 @@
 """Ground-remote pairs in the manner of GRAFT: imagery tiles with the photographs that were taken in them.
 
-A sample is a tile (`KEY.webp`), its photographs (`KEY.photo0.webp`, ...), and in `KEY.json` the pixel of each. Tiles
-are a grid on the ground, so that a photograph lies in exactly one, anywhere in it. Train and test are split by place.
+A sample is a tile (`KEY.webp`), its photographs (`KEY.photo0.webp`, ...), and in `KEY.json` for each the place in the
+tile and, where a frozen ground encoder is given, its vector: what `training.align_ground` reads. Tiles are a grid on
+the ground, so that a photograph lies in exactly one, anywhere in it. Train and test are split by place.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pyproj import Transformer
 from rsvlm_core.errors import DataError, RsvlmError
 from rsvlm_core.imagery.patch import Window
 from rsvlm_core.imagery.raster import Raster
+from rsvlm_core.model.encoder import Encoder
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from training.build.card import Tally, write_card
 from training.build.hashing import HashIndex, perceptual_hash
@@ -28,6 +30,7 @@ from training.build.rs_landmarks import imagery
 from training.build.shardout import ShardWriter, to_json, webp
 from training.data.places import side
 from training.data.shards import decode_image
+from training.evaluate.images import square
 
 NOTES = (
     "Photographs belong to those who took them and may show people: do not republish; check the licence of each.",
@@ -70,7 +73,8 @@ class _Placed:
 
 def build(
     sources: Sequence[str | Path], photos: Sequence[Path], out: Path, *, folder: Path | None = None,
-    pairing: Pairing | None = None, per_shard: int = 500, progress: Progress = silent, should_stop: ShouldStop = never,
+    pairing: Pairing | None = None, encoder: Encoder | None = None, per_shard: int = 500, progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
     """Join photographs to imagery and write shards. Returns the data card.
 
@@ -80,6 +84,7 @@ def build(
         out: Folder for `train-*.tar`, `test-*.tar` and the card.
         folder: Where the tables' files lie.
         pairing: How.
+        encoder: Frozen; sees the photographs and gives the vectors to align with.
         per_shard: Samples in a shard.
         progress: Called after every tile.
         should_stop: Asked before every tile; what was written by whole shards stays.
@@ -105,7 +110,7 @@ def build(
                 for number, ((row, col), inside) in enumerate(sorted(tiles.items())):
                     check(should_stop)
                     progress(number + 1, len(tiles), "tiles")
-                    made = _sample(raster, row, col, inside, pairing, safe, tally)
+                    made = _sample(raster, row, col, inside, pairing, safe, encoder, tally)
                     if made is None:
                         continue
                     meta, files = made
@@ -123,7 +128,8 @@ def build(
         why = "; ".join(f"{reason}: {n}" for (_, reason), n in tally.dropped.items())
         raise DataError("No photograph could be paired with imagery.", f"What happened to them: {why}.")
     return write_card(
-        out, "Ground-remote pairs", tally, notes=NOTES, settings=asdict(pairing),
+        out, "Ground-remote pairs", tally, notes=NOTES,
+        settings={**asdict(pairing), "ground_encoder": encoder.info.id if encoder else ""},
         sources=[*(str(s).rpartition("/")[2] for s in sources), *(p.name for p in photos)],
         result={"train_tiles": counts["train"], "test_tiles": counts["test"], "photographs": sum(per_tile),
                 "photographs_per_tile": round(float(np.mean(per_tile)), 2)},
@@ -173,7 +179,8 @@ def _join(
 
 
 def _sample(
-    raster: Raster, row: int, col: int, inside: Sequence[_Placed], pairing: Pairing, safe: Any, tally: Tally
+    raster: Raster, row: int, col: int, inside: Sequence[_Placed], pairing: Pairing, safe: Any,
+    encoder: Encoder | None, tally: Tally,
 ) -> tuple[dict[str, Any], dict[str, bytes]] | None:
     """One tile with its photographs, or None where the imagery or all photographs are unusable."""
     gsd = pairing.gsd_m or max(raster.gsd_m)
@@ -185,6 +192,7 @@ def _sample(
         return None
     files = {"webp": webp(Image.fromarray(patch.filled()))}
     told: list[dict[str, Any]] = []
+    kept: list[Image.Image] = []
     seen = HashIndex()
     for placed in inside:
         with tally.step("photograph"):
@@ -210,11 +218,18 @@ def _sample(
                 continue
             seen.add(value, placed.photo.name)
             files[f"photo{len(told)}.webp"] = webp(image)
-            told.append({"pixel": [round(px, 2), round(py, 2)], "lat": placed.photo.lat, "lon": placed.photo.lon,
-                         "file": placed.photo.name})
+            kept.append(image)
+            told.append({"x": round(placed.x, 5), "y": round(placed.y, 5), "pixel": [round(px, 2), round(py, 2)],
+                         "lat": placed.photo.lat, "lon": placed.photo.lon, "file": placed.photo.name})
     if not told:
         tally.drop("tile", "no usable photograph")
         return None
+    if encoder is not None:
+        with tally.step("encode photographs"):
+            vectors = encoder.encode_images(np.stack([square(image, encoder.info.image_size) for image in kept]))
+        tally.steps["encode photographs"] += len(kept) - 1
+        for photo, vector in zip(told, vectors, strict=True):
+            photo["vector"] = [round(float(v), 6) for v in vector]
     centre = raster.polygon(window).centroid
     lon, lat = Transformer.from_crs(raster.crs, "EPSG:4326", always_xy=True).transform(centre.x, centre.y)
     meta = {"photos": told, "gsd_m": gsd, "lat": round(lat, 6), "lon": round(lon, 6), "source": "ground_pairs",
