@@ -1,8 +1,11 @@
-"""Outlines that follow the image: scores of a coarse grid, drawn to the edges of the imagery.
+"""Outlines that follow the image: decisions of a coarse grid, drawn to the edges of the imagery.
 
-The guided filter (He, Sun, Tang 2013) fits, around every pixel, the scores as a linear function of colour. Where the
-image has an edge the scores get one too; where it has none they are smoothed. It is local, so blocks with a margin of
+The guided filter (He, Sun, Tang 2013) fits, around every pixel, its input as a linear function of colour. Where the
+image has an edge the output gets one too; where it has none it is smoothed. It is local, so blocks with a margin of
 `reach` give exactly what the whole raster would.
+
+What is filtered is how far a score lies above or below its threshold, cut to `LIMIT`: a vote of the neighbours of like
+colour, in which the far background does not shout down a narrow road.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from rsvlm_core.model.encoder import Float32, UInt8
 
 REFINEMENTS = ("none", "edges", "sam")
 SMOOTHNESS = 0.03  # in units of full brightness: contrasts below it are not edges
-_LIMIT = 6.0  # logits beyond this say the same; a few extreme ones must not pull a whole neighbourhood
+LIMIT = 2.0  # logits above or below the threshold beyond which all votes weigh the same
+RADIUS_CELLS = 0.75  # of the window, in cells of the score grid: as far as a score may be misplaced
 
 
 def reach(radius: int) -> int:
@@ -26,22 +30,22 @@ def reach(radius: int) -> int:
 
 
 def guided(
-    logits: Float32, rgb: UInt8, valid: NDArray[np.bool_], radius: int, smoothness: float = SMOOTHNESS
+    margins: Float32, rgb: UInt8, valid: NDArray[np.bool_], radius: int, smoothness: float = SMOOTHNESS
 ) -> Float32:
-    """Colour guided filter of logits.
+    """Colour guided filter of margins.
 
     Args:
-        logits: [H, W, T] float32; what lies on invalid pixels is not looked at.
+        margins: [H, W, T] float32, logits minus their threshold; what lies on invalid pixels is not looked at.
         rgb: [H, W, 3] uint8, the guide.
         valid: [H, W] bool.
-        radius: Of the window in pixels; about one cell of the score grid.
+        radius: Of the window in pixels.
         smoothness: Contrast in 0..1 below which colours count as equal.
 
     Returns:
-        [H, W, T] float32, within plus and minus six.
+        [H, W, T] float32, within plus and minus `LIMIT`: above 0 where the vote is for the text.
     """
     if radius < 1:
-        return logits
+        return margins
     size = 2 * radius + 1
     weight = valid.astype(np.float32)
 
@@ -63,9 +67,9 @@ def guided(
         [rg * gb - gg * rb, rb * rg - rr * gb, rr * gg - rg * rg],
     ]
     determinant = np.maximum(rr * cofactors[0][0] + rg * cofactors[0][1] + rb * cofactors[0][2], 1e-12)
-    out = np.empty_like(logits)
-    for t in range(logits.shape[2]):
-        z = np.where(valid, np.clip(logits[..., t], -_LIMIT, _LIMIT), 0).astype(np.float32)
+    out = np.empty_like(margins)
+    for t in range(margins.shape[2]):
+        z = np.where(valid, np.clip(margins[..., t], -LIMIT, LIMIT), 0).astype(np.float32)
         level = mean(z) / norm
         pull = [mean(guide[c] * z) / norm - centre[c] * level for c in range(3)]
         slopes = [sum(cofactors[i][j] * pull[j] for j in range(3)) / determinant for i in range(3)]
@@ -73,5 +77,5 @@ def guided(
         fitted = mean(offset * weight) / norm
         for c in range(3):
             fitted = fitted + mean(slopes[c] * weight) / norm * (rgb[..., c].astype(np.float32) / 255.0 - 0.5)
-        out[..., t] = np.clip(fitted, -_LIMIT, _LIMIT)
+        out[..., t] = np.clip(fitted, -LIMIT, LIMIT)
     return out

@@ -92,7 +92,7 @@ class LabelledBlock:
         row: First row in the source.
         col: First column.
         labels: [h, w] uint8: 0 background, 1...T the texts in order, 255 where there is no imagery.
-        confidence: [h, w, T] float32 in 0..1.
+        confidence: [h, w, T] float32 in 0..1, as the model gave it: refinement moves labels, not scores.
         cosine: [h, w, T] float32.
         valid: [h, w] bool.
     """
@@ -242,7 +242,7 @@ class Scored:
         self, row: int, col: int, h: int, w: int, thresholds: Sequence[Threshold], refine: str,
         inside: Callable[[Window], NDArray[np.bool_]] | None,
     ) -> LabelledBlock:
-        radius = max(1, round(self.cell)) if refine == "edges" else 0
+        radius = max(1, round(edges.RADIUS_CELLS * self.cell)) if refine == "edges" else 0
         margin = edges.reach(radius) if radius else 0
         top, left = min(margin, row), min(margin, col)
         r0, c0 = row - top, col - left
@@ -256,15 +256,17 @@ class Scored:
             blank = np.zeros((h, w, len(thresholds)), np.float32)
             return LabelledBlock(row, col, np.full((h, w), NODATA, np.uint8), blank, blank, np.zeros((h, w), bool))
         logits = self.prompts.logits(values)
+        limits = np.array([t.logit for t in thresholds], np.float32)
+        margins = logits - limits
         if radius:
-            logits = edges.guided(logits, patch.rgb, patch.valid & known, radius)
-        logits, cosine = logits[core], values[core][..., :-1]
+            margins = edges.guided(margins, patch.rgb, patch.valid & known, radius)
+        logits, cosine, margins = logits[core], values[core][..., :-1], margins[core]
         valid = (patch.valid & known)[core]
         if inside is not None:
             valid = valid & inside(Window(col, row, w, h))
-        limits = np.array([t.logit if t.present else np.inf for t in thresholds], np.float32)
-        open_ = np.where(logits > limits, logits, -np.inf)
-        labels = np.where(np.isfinite(open_).any(axis=-1), open_.argmax(axis=-1) + 1, 0).astype(np.uint8)
+        present = np.array([t.present for t in thresholds])
+        best = np.where((margins > 0) & present, margins + limits, -np.inf)
+        labels = np.where(np.isfinite(best).any(axis=-1), best.argmax(axis=-1) + 1, 0).astype(np.uint8)
         labels[~valid] = NODATA
         return LabelledBlock(row, col, labels, confidence_of(logits), np.ascontiguousarray(cosine), valid)
 

@@ -1,9 +1,13 @@
 """Where a class ends, without a human: from the scores themselves and the neutral prompts.
 
-Confidence one half means "fits as well as the average of what it could be instead"; it is right on average and wrong
-by some offset for any one text and scene. The offset is read from the scores: Otsu's threshold of the logits, when
-they fall into two groups, lies in the valley between them. It moves the threshold within a band around one half, and
-only where the class is there at all; where nothing exceeds one half clearly, nothing is found.
+Confidence one half means "fits as well as the average of what it could be instead". In imagery like the training data
+that is where a class ends; elsewhere all confidences of a text sink together, and one half finds next to nothing. The
+order of places is right all the same, so the threshold is read from the scores:
+
+1. The best places (the upper hundredth) say whether the text is there at all. Below `PRESENT` nothing is found. A text
+   that is there in a thousandth of the places only, but clearly (`CLEAR`), counts as there too.
+2. Logits more than `REACH` below the best are equally far away: their long tail says nothing about the class.
+3. Otsu's threshold of what remains parts the text's places from the rest. It is never above confidence one half.
 """
 
 from __future__ import annotations
@@ -15,10 +19,11 @@ import numpy as np
 from rsvlm_core.localize.prompts import confidence_of
 from rsvlm_core.model.encoder import Float32
 
-BAND = 1.0  # logits by which the threshold may leave zero: confidences 0.27 to 0.73
-PRESENT = 1.0  # logits that the best places must reach for a class to count as present at all
-TOP_SHARE = 0.002  # of the cells: what "the best places" are, so that one odd cell does not decide
+PRESENT = -1.5  # logit that the upper hundredth must reach for a text to count as there
+CLEAR = 1.0  # logit that the upper thousandth must reach instead, for rare things
+REACH = 5.0  # logits: what lies further below the best places is background, however far
 _MAX_SAMPLE = 2_000_000
+_LIMIT = 20.0  # logits beyond this are certainty
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,8 @@ def auto_threshold(logits: Float32) -> Threshold:
         logits: [N] logits of its confidence at N places of equal size (cells of the score raster); NaN is left out.
 
     Returns:
-        Otsu's threshold of the logits, clamped to `BAND` around confidence one half; or, when fewer than `TOP_SHARE`
-        of the places reach `PRESENT`, an absent class at a threshold that no place exceeds.
+        A threshold between `REACH` below the best places and confidence one half; or an absent text at a threshold
+        that no place exceeds.
     """
     z = np.asarray(logits, np.float64).ravel()
     z = z[np.isfinite(z)]
@@ -52,11 +57,13 @@ def auto_threshold(logits: Float32) -> Threshold:
         z = z[:: z.size // _MAX_SAMPLE + 1]
     if z.size == 0:
         return Threshold(0.0, 0.5, False)
-    z = np.clip(z, -20.0, 20.0)
-    best = np.quantile(z, 1 - TOP_SHARE, method="higher") if z.size * TOP_SHARE > 1 else z.max()
+    z = np.clip(z, -_LIMIT, _LIMIT)
+    best = float(np.quantile(z, 0.99))
     if best < PRESENT:
-        return _at(max(float(z.max()), BAND), False)
-    return _at(float(np.clip(otsu(z), -BAND, BAND)), True)
+        best = float(np.quantile(z, 0.999, method="lower"))
+        if best < CLEAR:
+            return _at(max(float(z.max()), 0.0), False)
+    return _at(min(otsu(np.maximum(z, best - REACH)), 0.0), True)
 
 
 def fixed_threshold(confidence: float) -> Threshold:

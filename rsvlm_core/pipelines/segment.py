@@ -155,6 +155,7 @@ def segment(
         raise UsageError(
             "A label or score raster is written for one raster at a time.", "Run them one by one, or a VRT of all."
         )
+    mask_raster, scores = (None if out is None else Path(out) for out in (mask_raster, scores))
     for out in (mask_raster, scores):
         if out is not None:
             check_raster_out(out)

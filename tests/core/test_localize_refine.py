@@ -4,7 +4,7 @@ import shapely
 from shapely import affinity
 
 from rsvlm_core.localize.orthogonal import orthogonalise
-from rsvlm_core.localize.refine import guided, reach
+from rsvlm_core.localize.refine import LIMIT, guided, reach
 
 
 def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -58,6 +58,15 @@ def test_invalid_pixels_have_no_say() -> None:
     np.testing.assert_allclose(
         guided(z, rgb, valid, 6)[:, :60], guided(other_z, other_rgb, valid, 6)[:, :60], atol=1e-4
     )
+
+
+def test_the_far_background_does_not_shout_down_a_narrow_road() -> None:
+    rgb = np.full((60, 60, 3), (80, 120, 70), np.uint8)
+    rgb[28:33] = (150, 150, 150)
+    truth = (rgb == 150).all(axis=-1)
+    z = np.where(truth, 1.0, -30.0).astype(np.float32)[..., None]
+    out = guided(z, rgb, np.ones(truth.shape, bool), 8)[..., 0]
+    assert iou(out > 0, truth) > 0.95 and np.abs(out).max() <= LIMIT
 
 
 def test_radius_nought_is_nothing() -> None:

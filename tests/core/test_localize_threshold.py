@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rsvlm_core.localize.prompts import Prompts, confidence_of, logit_of
-from rsvlm_core.localize.threshold import BAND, auto_threshold, fixed_threshold, otsu
+from rsvlm_core.localize.threshold import PRESENT, REACH, auto_threshold, fixed_threshold, otsu
 from rsvlm_core.model.confidence import confidence
 from tests.fakes import FakeEncoder
 
@@ -16,25 +16,40 @@ def two_groups(low: float, high: float, share: float, spread: float = 0.3, n: in
     return np.concatenate([rng.normal(low, spread, n - k), rng.normal(high, spread, k)]).astype(np.float32)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.7])
-@pytest.mark.parametrize("shift", [-0.8, 0.0, 0.8])
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.7])
+@pytest.mark.parametrize("shift", [-2.0, -1.0, 0.0])
 def test_two_groups_are_parted_in_the_valley_between_them(share: float, shift: float) -> None:
-    z = two_groups(-2 + shift, 2 + shift, share)
+    z = two_groups(-2 + shift, 1 + shift, share)
     found = auto_threshold(z)
-    assert found.present and shift - 1.3 < found.logit < shift + 1.3
+    assert found.present and -2 + shift < found.logit < 1 + shift
     assert (z > found.logit).mean() == pytest.approx(share, abs=0.01)
 
 
+@pytest.mark.parametrize("tail", [-6.0, -12.0])
+def test_how_far_the_background_is_does_not_matter(tail: float) -> None:
+    far = np.random.default_rng(2).normal(tail, 1.5, 10000).astype(np.float32)
+    z = np.concatenate([two_groups(-3.0, 0.5, 0.2, n=10000), far])
+    assert (z > auto_threshold(z).logit).mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_one_half_is_enough_where_the_model_is_sure() -> None:
+    z = two_groups(1.0, 9.0, 0.5)
+    assert auto_threshold(z).logit == 0.0
+
+
 def test_an_absent_class_gives_nothing() -> None:
-    z = two_groups(-4, -2, 0.3)  # two groups, both far from the text
+    z = two_groups(-5, PRESENT - 1, 0.3)  # two groups, both far from the text
     found = auto_threshold(z)
     assert not found.present and not (z > found.logit).any()
 
 
-def test_one_odd_cell_does_not_make_a_class_present() -> None:
-    z = two_groups(-3, -3, 0.5)
+def test_odd_cells_do_not_make_a_class_present_but_a_small_clear_group_does() -> None:
+    z = two_groups(-4, -4, 0.5)
     z[:3] = 5.0
     assert not auto_threshold(z).present
+    z[:60] = 3.0
+    found = auto_threshold(z)
+    assert found.present and (z > found.logit).sum() == 60
 
 
 def test_everything_present_stays_present() -> None:
@@ -44,10 +59,10 @@ def test_everything_present_stays_present() -> None:
 
 
 @given(arrays(np.float32, st.integers(0, 300), elements=st.floats(-60, 60, width=32)))
-def test_any_scores_give_a_decision_within_the_band_or_nothing(z: np.ndarray) -> None:
+def test_any_scores_give_a_decision_within_reach_or_nothing(z: np.ndarray) -> None:
     found = auto_threshold(z)
     if found.present:
-        assert -BAND <= found.logit <= BAND and 0.25 < found.confidence < 0.75
+        assert min(PRESENT, np.clip(z.max(), -20, 20)) - REACH - 1e-6 <= found.logit <= 0 and found.confidence <= 0.5
     elif z.size:
         assert not (np.clip(z, -20, 20) > found.logit + 1e-6).any()
 
