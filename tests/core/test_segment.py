@@ -103,7 +103,7 @@ def test_edges_refinement_puts_sides_on_the_pixel(make_raster: Callable[..., Pat
     result = segment([str(path)], ["red"], encoder, threshold=0.5, refine="edges")
     want = shapely.box(500000 + 16.5, 5400000 - 61.5, 500000 + 75.5, 5400000 - 20.5)
     got = result.masks.geometry.iloc[0]
-    assert len(result.masks) == 1 and got.symmetric_difference(want).area < 0.02 * want.area
+    assert len(result.masks) == 1 and got.symmetric_difference(want).area < 0.003 * want.area
 
 
 def test_each_pixel_takes_the_best_text_and_classes_are_disjoint(
