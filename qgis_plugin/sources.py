@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from qgis.core import (
@@ -20,8 +22,13 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
+from . import settings
 from .protocol import BackendError
 from .translate import tr
+
+# Qgis.DataType and QgsRaster.ColorInterpretation, whose numbers are the same in all versions, in GDAL's words
+GDAL_TYPES = {1: "Byte", 2: "UInt16", 3: "Int16", 4: "UInt32", 5: "Int32", 6: "Float32", 7: "Float64"}
+COLOURS = {1: "Gray", 2: "Palette", 3: "Red", 4: "Green", 5: "Blue", 6: "Alpha"}
 
 
 def is_file(layer: Any) -> bool:
@@ -64,7 +71,47 @@ def raster_source(layer: Any) -> str:
         raise BackendError(
             tr("“{}” cannot be read.").format(layer.name()), tr("Add the raster again."), "raster"
         )
+    if not layer.crs().isValid():
+        raise BackendError(
+            tr("“{}” has no coordinate system.").format(layer.name()),
+            tr("Set it with a right click on the layer, Layer CRS."), "raster",
+        )
+    own = layer.dataProvider().crs()
+    if own != layer.crs():  # the user has said where it lies, and is right
+        return placed_copy(layer, source)
     return source
+
+
+def placed_copy(layer: QgsRasterLayer, source: str) -> str:
+    """A small file that stands for a raster in the coordinate system that the user gave it; for upright rasters.
+
+    The name depends on raster, place and time, so that the backend knows it again.
+    """
+    provider, box = layer.dataProvider(), layer.extent()
+    wkt = layer.crs().toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)
+    across, up = box.width() / provider.xSize(), box.height() / provider.ySize()
+    bands = []
+    for band in range(1, provider.bandCount() + 1):
+        kind = GDAL_TYPES.get(int(provider.sourceDataType(band)), "Byte")
+        nodata = ""
+        if provider.sourceHasNoDataValue(band):
+            nodata = f"<NoDataValue>{provider.sourceNoDataValue(band)!r}</NoDataValue>"
+        colour = COLOURS.get(int(provider.colorInterpretation(band)), "Gray")
+        bands.append(
+            f'<VRTRasterBand dataType="{kind}" band="{band}"><ColorInterp>{colour}</ColorInterp>{nodata}<SimpleSource>'
+            f'<SourceFilename relativeToVRT="0">{escape(source)}</SourceFilename><SourceBand>{band}</SourceBand>'
+            "</SimpleSource></VRTRasterBand>")
+    text = (
+        '<VRTDataset rasterXSize="{}" rasterYSize="{}"><SRS>{}</SRS><GeoTransform>{!r}, {!r}, 0.0, {!r}, 0.0, {!r}'
+        "</GeoTransform>{}</VRTDataset>".format(
+            provider.xSize(), provider.ySize(), escape(wkt), box.xMinimum(), across, box.yMaximum(), -up,
+            "".join(bands)))
+    mark = hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
+    path = os.path.join(settings.scratch_folder(), f"placed-{mark}.vrt")
+    if not os.path.exists(path):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    return path
 
 
 def in_crs(box: QgsRectangle, crs: QgsCoordinateReferenceSystem, to: QgsCoordinateReferenceSystem) -> QgsRectangle:

@@ -13,7 +13,7 @@ from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QFormLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
-from .. import jobs, layers, settings, sources
+from .. import indexes, jobs, layers, settings, sources
 from ..protocol import BackendError, Request
 from ..session import LOG_TAB, Session
 from ..translate import tr
@@ -39,6 +39,7 @@ class SearchDock(QgsDockWidget):
         self.setAllowedAreas(Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea)
         self._iface, self._session = iface, session
         self._done: Done | None = None
+        self._again: tuple[Request, str, Done] | None = None
         self._left = False
         self._seen = False
         self._latest: dict[str, QgsMapLayer] = {}
@@ -74,6 +75,9 @@ class SearchDock(QgsDockWidget):
 
         self.search.wanted.connect(self.start_search)
         self.search.heatmap_wanted.connect(self.start_heatmap)
+        self.search.index.build_wanted.connect(self.start_index)
+        self.search.index.delete_wanted.connect(self.delete_index)
+        self.layer.layerChanged.connect(self._show_index)
         self.outline.wanted.connect(self.start_outline)
         self.outline.failed.connect(self._complain)
         self.describe.draw_wanted.connect(self.where.start_drawing)
@@ -93,6 +97,7 @@ class SearchDock(QgsDockWidget):
         session.looked.connect(self._looked)
         iface.currentLayerChanged.connect(self._follow)
         self._follow(iface.activeLayer())
+        self._show_index()
 
     def leave(self) -> None:
         """Let go of everything outside the panel; called before it is deleted."""
@@ -167,6 +172,41 @@ class SearchDock(QgsDockWidget):
                       lambda result: self._show_hits(layer, request, result))
 
         self._ask(ask)
+
+    def start_index(self) -> None:
+        """Build, continue or update the index of the chosen raster, all of it."""
+        def ask(layer: QgsRasterLayer, source: str) -> None:
+            folder = indexes.folder_of(source)
+            fresh = indexes.status(source).kind == indexes.BUILT
+            indexes.begin(folder)
+
+            def done(result: dict[str, Any]) -> None:
+                indexes.remember(source, folder, int(result.get("tiles") or 0))
+
+            request = jobs.build_index([source], folder, fresh=fresh or None, **self._common())
+            self._run(request, tr("Building the index…"), done)
+
+        self._ask(ask)
+
+    def delete_index(self) -> None:
+        """Delete the index of the chosen raster."""
+        def ask(layer: QgsRasterLayer, source: str) -> None:
+            self._session.forget_worker()  # it may have the files open
+            indexes.delete(source)
+            self._show_index()
+
+        if not self._session.busy:
+            self._ask(ask)
+
+    def _show_index(self) -> None:
+        layer = self.layer.currentLayer()
+        status = None
+        if sources.is_file(layer):
+            try:
+                status = indexes.status(sources.raster_source(layer))
+            except BackendError:
+                status = None  # a layer that cannot be searched says why when it is searched
+        self.search.index.show_status(status)
 
     def start_heatmap(self, text: str) -> None:
         """Make the heatmap of a text."""
@@ -259,7 +299,13 @@ class SearchDock(QgsDockWidget):
     def _run(self, request: Request, words: str, done: Done) -> None:
         self._session.run(request)
         self._done = done
+        self._again = (request, words, done)
         self.progress.begin(words)
+
+    def _run_again(self) -> None:
+        """After the engine died: the same request to a new one, which continues what is finished."""
+        if self._again is not None and not self._session.busy:
+            self._run(*self._again)
 
     # what the session tells
     def _ended(self, result: dict[str, Any] | None, fault: BackendError | None, request: Request) -> None:
@@ -272,6 +318,7 @@ class SearchDock(QgsDockWidget):
                 done(result or {})
         except BackendError as error:
             self._complain(error)
+        self._show_index()
 
     def _complain(self, fault: BackendError) -> None:
         """One message for a fault, with what to do; details lie in the log."""
@@ -287,6 +334,10 @@ class SearchDock(QgsDockWidget):
             QgsMessageLog.logMessage(fault.details, LOG_TAB)
             button = QPushButton(tr("Log"))
             button.clicked.connect(self._iface.openMessageLog)
+            words.layout().addWidget(button)
+        if fault.code == "died" and self._again is not None:
+            button = QPushButton(tr("Run again"))
+            button.clicked.connect(lambda: (bar.popWidget(words), self._run_again()))
             words.layout().addWidget(button)
         bar.pushWidget(words, Qgis.MessageLevel.Warning)
 

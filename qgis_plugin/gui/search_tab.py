@@ -22,12 +22,13 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from .. import jobs, layers, settings
+from .. import indexes, jobs, layers, settings
 from ..protocol import Request
 from ..translate import tr
 from . import places
 from .examples import LIKE, UNLIKE, ExamplesBar
 from .hits_view import Hit, HitsView, read_hits
+from .index_row import IndexRow
 
 
 def examples() -> list[str]:
@@ -85,6 +86,7 @@ class SearchTab(QWidget):
         second.addWidget(self.sizes, 1)
         options.addRow(tr("Places"), second)
 
+        self.index = IndexRow()
         self.examples = ExamplesBar()
         self.examples.changed.connect(self._examples_changed)
         self.summary = QLabel()
@@ -114,6 +116,7 @@ class SearchTab(QWidget):
         column = QVBoxLayout(self)
         column.addLayout(first)
         column.addLayout(options)
+        column.addWidget(self.index)
         column.addWidget(self.examples)
         column.addWidget(self.summary)
         column.addWidget(self.filters)
@@ -134,9 +137,13 @@ class SearchTab(QWidget):
             BackendError: There is no text, or the pixel sizes are no numbers.
         """
         texts = jobs.split_texts(self.text.currentText())
+        sizes = jobs.split_sizes(self.sizes.text())
+        status = indexes.status(source)
+        if status.kind == indexes.BUILT and sizes is None:  # an index has its own sizes and bands
+            source, common = status.folder, {**common, "bands": None}
         return jobs.search(
             [source], texts, out, self.top.value(), extent=None if within else extent, within=within,
-            gsds=jobs.split_sizes(self.sizes.text()), like=self.examples.file(LIKE),
+            gsds=sizes, like=self.examples.file(LIKE),
             unlike=self.examples.file(UNLIKE), **common)
 
     def remember(self) -> None:

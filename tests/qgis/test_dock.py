@@ -333,3 +333,80 @@ def test_a_drawn_rectangle_is_described_and_asked_about(dock, until, window):
     window.canvas.setExtent(QgsRectangle(0, 0, 1, 1))
     dock.describe._clicked(QUrl("place:0"))
     assert window.canvas.extent().contains(QgsRectangle(500050, 5699850, 500150, 5699950))
+
+
+def test_the_index_of_a_raster_is_built_used_goes_stale_and_is_deleted(dock, until, monkeypatch, raster_file, tmp_path):
+    from search_imagery_by_text import settings
+
+    monkeypatch.setattr(settings, "data_folder", lambda: str(tmp_path / "data"))
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    assert "grows" in dock.search.index.words.text()
+    dock.search.index.build.trigger()
+    until(lambda: not dock._session.busy)
+    assert "1234 tiles" in dock.search.index.words.text()
+    folder = sent[0].params["out"]
+    assert folder.endswith(".rsindex")
+
+    # the fake engine reads rasters only: what matters is what it is asked
+    search(dock, until, "houses")
+    assert sent[-1].params["sources"] == [folder] and "gsds" not in sent[-1].params
+    dock.search.sizes.setText("0.5")
+    search(dock, until, "houses")
+    assert sent[-1].params["sources"] == [str(raster_file)]
+    dock.search.sizes.setText("")
+
+    os.utime(raster_file, (1, 1))
+    dock._show_index()
+    assert "out of date" in dock.search.index.words.text()
+    search(dock, until, "houses")
+    assert sent[-1].params["sources"] == [str(raster_file)]
+    dock.search.index.delete.trigger()
+    assert "grows" in dock.search.index.words.text() and not os.path.exists(folder)
+
+
+def test_an_index_whose_building_was_stopped_is_continued(dock, until, monkeypatch, tmp_path):
+    from search_imagery_by_text import indexes, settings
+
+    monkeypatch.setattr(settings, "data_folder", lambda: str(tmp_path / "data"))
+    folder = indexes.folder_of(dock.layer.currentLayer().source())
+    os.makedirs(folder)
+    with open(os.path.join(folder, "collection.json"), "w") as file:
+        file.write("{}")
+    dock._show_index()
+    assert "unfinished" in dock.search.index.words.text() and dock.search.index.build.text() == "Continue"
+
+
+def test_after_a_crash_the_message_offers_to_run_again(dock, until, window):
+    from qgis.PyQt.QtWidgets import QPushButton
+
+    search(dock, until, "exit")
+    buttons = {button.text(): button for button in window.bar.currentItem().findChildren(QPushButton)}
+    dock._again = (dock._again[0].__class__("search", {**dock._again[0].params, "texts": ["houses"]}), *dock._again[1:])
+    buttons["Run again"].click()
+    until(lambda: not dock._session.busy)
+    assert len(results()) == 1
+
+
+def test_a_raster_without_a_crs_asks_for_one_and_takes_it(dock, until, window, tmp_path):
+    from conftest import write_raster
+    from osgeo import gdal
+    from qgis.core import QgsRasterLayer
+    from search_imagery_by_text import sources
+
+    path = write_raster(tmp_path / "nowhere.tif", epsg=None, bands=4, kind="uint16", nodata=0)
+    layer = QgsRasterLayer(str(path), "nowhere")
+    layer.setCrs(QgsCoordinateReferenceSystem())
+    QgsProject.instance().addMapLayer(layer)
+    dock.layer.setLayer(layer)
+    search(dock, until, "houses")
+    assert "no coordinate system" in window.words()
+    layer.setCrs(QgsCoordinateReferenceSystem("EPSG:3006"))
+    copy = gdal.Open(sources.raster_source(layer))
+    original = gdal.Open(str(path))
+    assert "3006" in copy.GetProjection() or "SWEREF" in copy.GetProjection()
+    assert copy.GetGeoTransform() == pytest.approx(original.GetGeoTransform())
+    assert (copy.ReadAsArray() == original.ReadAsArray()).all() and copy.GetRasterBand(1).GetNoDataValue() == 0
+    search(dock, until, "houses")
+    assert [found.crs().authid() for found in results() if found.name().startswith("Places")] == ["EPSG:3006"]

@@ -61,11 +61,20 @@ def wait_or_stop(number, steps, pause, unit="tiles"):
     return False
 
 
-def places(params):
-    """Boxes in the raster's CRS: a spiral of squares in the raster's middle; plus its WKT."""
+def open_raster(params):
+    """The first source; an index remembers its raster."""
     from osgeo import gdal
 
-    raster = gdal.Open((params.get("sources") or [params.get("source")])[0])
+    source = (params.get("sources") or [params.get("source")])[0]
+    if source.endswith(".rsindex"):
+        with open(os.path.join(source, "collection.json")) as file:
+            source = json.load(file)["source"]
+    return gdal.Open(source)
+
+
+def places(params):
+    """Boxes in the raster's CRS: a spiral of squares in the raster's middle; plus its WKT."""
+    raster = open_raster(params)
     a, b, _, d, _, f = raster.GetGeoTransform()
     width, height = raster.RasterXSize, raster.RasterYSize
     extent = params.get("extent") or [a, d + f * height, a + b * width, d]
@@ -117,7 +126,7 @@ def write_raster(params, path):
     import numpy as np
     from osgeo import gdal
 
-    raster = gdal.Open((params.get("sources") or [params.get("source")])[0])
+    raster = open_raster(params)
     count = len(params.get("texts", [None]))
     width, height = max(1, raster.RasterXSize // 16), max(1, raster.RasterYSize // 16)
     made = gdal.GetDriverByName("GTiff").Create(path, width, height, count, gdal.GDT_Float32)
@@ -154,7 +163,7 @@ def result(request):
     if op == "build_index":
         os.makedirs(params["out"], exist_ok=True)
         with open(os.path.join(params["out"], "collection.json"), "w") as file:
-            file.write("{}")
+            json.dump({"source": params["sources"][0]}, file)
         return {"index": params["out"], "tiles": 1234, "embedded": 1234, "skipped_nodata": 3, "failed": []}
     if op in ("caption", "ask"):
         return {"text": "many buildings and green trees are around a road ." if op == "caption" else "yes"}
