@@ -18,6 +18,7 @@ from training.build.commands import main
 from training.build.records import Trouble, list_units, read_unit
 from training.build.webli import Filter, Merge, build
 from training.data.shards import read_samples
+from training.evaluate.images import list_images
 
 
 class Green:
@@ -31,8 +32,9 @@ class Green:
 
 
 @pytest.fixture(autouse=True)
-def classifier(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webli.OverheadClassifier, "load", lambda *a: Green())
+def classifier(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if "real" not in request.node.name:
+        monkeypatch.setattr(webli.OverheadClassifier, "load", lambda *a: Green())
 
 
 def picture(seed: int, overhead: bool = True, size: tuple[int, int] = (160, 160)) -> Image.Image:
@@ -202,6 +204,29 @@ def test_units_of_the_ray_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "ray.data", data)
     card = build(shards, tmp_path / "out", engine="ray", address="head:6379")
     assert started == ["head:6379"] and card["result"]["samples"] == 6
+
+
+def test_real_pictures_and_the_real_classifier(shared_data: Path, tmp_path: Path) -> None:
+    """Real overhead images and real ground photographs that the classifier was not trained on."""
+    import skimage
+
+    overhead = list_images([shared_data / "data" / "rsicd" / "val-000.tar"])[:8]
+    evaluation = list_images([shared_data / "data" / "maps" / "dev.tar"])[:3]
+    photographs = Path(skimage.__file__).parent / "data"
+    files: dict[str, bytes] = {}
+    for number, item in enumerate([*overhead, *evaluation]):
+        told = item.meta().get("captions", ["Streets and houses of a city from above"])[0]
+        files |= {f"{number:02}.webp": item.image.read(), f"{number:02}.txt": told.encode()}
+    for name in ("astronaut", "chelsea", "coffee", "rocket", "motorcycle_left"):
+        path = next(photographs.glob(f"{name}.*"))
+        files |= {f"{name}{path.suffix}": path.read_bytes(), f"{name}.txt": b"A nice picture of something"}
+    source = write_tar(tmp_path / "web.tar", files)
+    held_out = write_folder(tmp_path / "maps-dev", {f"{k}.webp": e.image.read() for k, e in enumerate(evaluation)})
+    card = build([source], tmp_path / "out", against=[held_out])
+    kept = {s.meta["captions"][0] for s in read_samples(sorted((tmp_path / "out").glob("rs_webli-*.tar")))}
+    assert card["result"]["contamination"] == {"maps-dev": 3}
+    assert len(kept) >= 6 and "A nice picture of something" not in kept
+    assert card["result"]["overhead_classifier"]["test"]["recall"] > 0.9
 
 
 def test_bad_sources_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

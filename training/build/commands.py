@@ -78,7 +78,7 @@ def _add_webli(commands: Any) -> None:
     made.add_argument("--images", type=Path, metavar="DIR", help="what paths in parquet are relative to")
     made.add_argument("--against", nargs="*", default=(), metavar="DIR|TAR", help="evaluation sets to stay clear of")
     made.add_argument("--overhead", type=float, default=0.5, metavar="P", help="least probability of an overhead view")
-    made.add_argument("--quality", type=float, default=0.2, metavar="Q", help="least quality, 0..1")
+    made.add_argument("--quality", type=float, default=0.08, metavar="Q", help="least quality, 0..1")
     made.add_argument("--min-side", type=int, default=96, metavar="PX")
     made.add_argument("--max-side", type=int, default=512, metavar="PX", help="longer sides are shrunk to this")
     made.add_argument("--near", type=int, default=6, metavar="BITS", help="near-duplicates differ in at most so many")

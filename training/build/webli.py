@@ -58,7 +58,7 @@ class Filter:
     """
 
     overhead: float = 0.5
-    quality: float = 0.2
+    quality: float = 0.08  # meadows, deserts and water are flat and still worth having
     min_side: int = 96
     max_side: int = 512
     safety: str = ""
