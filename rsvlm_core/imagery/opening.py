@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -37,6 +38,11 @@ def is_local(source: str) -> bool:
     return not _PREFIXED.match(source) or os.path.exists(source) or bool(re.match(r"^[A-Za-z]:[\\/]", source))
 
 
+def environment(source: str) -> Any:
+    """A context in which GDAL opens and reads a source; patient with servers."""
+    return nullcontext() if is_local(source) else rasterio.Env(**_ENVIRONMENT)
+
+
 def canonical(source: str) -> str:
     """The name under which a source is remembered: local paths are absolute, others stay as they are."""
     return os.path.abspath(os.path.expanduser(source)) if is_local(source) else source
@@ -52,7 +58,7 @@ def open_dataset(source: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.Env(**({} if is_local(source) else _ENVIRONMENT)):
+            with environment(source):
                 dataset = rasterio.open(source)
     except (RasterioError, OSError, ValueError) as error:
         raise RasterError(*_not_opened(source, error)) from error

@@ -14,11 +14,13 @@ import numpy as np
 import shapely
 from affine import Affine
 from pyproj import CRS, Geod, Transformer
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as PixelWindow
 from shapely.geometry.base import BaseGeometry
 
 from rsvlm_core.errors import RasterError, UsageError
 from rsvlm_core.imagery.bands import Bands, choose_bands
-from rsvlm_core.imagery.opening import canonical, dataset_crs, file_stamps, open_dataset
+from rsvlm_core.imagery.opening import canonical, dataset_crs, environment, file_stamps, open_dataset
 from rsvlm_core.imagery.patch import Patch, Window, empty_patch, resample
 from rsvlm_core.imagery.reader import BandReader
 from rsvlm_core.imagery.sample import take_sample
@@ -265,8 +267,9 @@ def _numbers(values: Sequence[float]) -> str:
 
 
 def _fingerprint(dataset: Any, source: str) -> str:
+    files = file_stamps(dataset, source)
     facts = {
-        "files": file_stamps(dataset, source),
+        "files": files or _glimpse(dataset, source),
         "size": [dataset.width, dataset.height, dataset.count],
         "types": list(dataset.dtypes),
         "nodata": [repr(n) for n in dataset.nodatavals],
@@ -274,6 +277,17 @@ def _fingerprint(dataset: Any, source: str) -> str:
         "crs": dataset.crs.to_wkt() if dataset.crs else "",
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _glimpse(dataset: Any, source: str) -> str:
+    """Hash of some pixels in the middle, for a source that has no files with a size and a time."""
+    middle = PixelWindow(dataset.width // 2, dataset.height // 2, min(32, dataset.width), min(32, dataset.height))
+    try:
+        with environment(source):
+            pixels = dataset.read(1, window=middle)
+    except RasterioError:
+        return ""
+    return hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
 def _whole_step(scale: float) -> int:

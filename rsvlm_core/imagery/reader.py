@@ -12,6 +12,7 @@ from rasterio.windows import Window as PixelWindow
 
 from rsvlm_core.errors import RasterError
 from rsvlm_core.imagery.bands import Bands
+from rsvlm_core.imagery.opening import environment
 
 Values = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -90,13 +91,15 @@ class BandReader:
     ) -> tuple[Values, Mask]:
         window = PixelWindow(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
         wanted = [*self._unique, self._alpha] if self._alpha is not None else self._unique
+        valid: Mask = np.ones(shape, dtype=bool)
         try:
-            data = self.dataset.read(wanted, window=window, out_shape=(len(wanted), *shape), resampling=resampling)
-            valid: Mask = np.ones(shape, dtype=bool)
-            if self._masked:
-                valid &= self.dataset.read_masks(
-                    self._unique[0], window=window, out_shape=shape, resampling=resampling
-                ) > 0
+            with environment(self.source):
+                data = self.dataset.read(wanted, window=window, out_shape=(len(wanted), *shape), resampling=resampling)
+                if self._masked:
+                    mask = self.dataset.read_masks(
+                        self._unique[0], window=window, out_shape=shape, resampling=resampling
+                    )
+                    valid &= mask > 0
         except (RasterioError, OSError, ValueError) as error:
             raise RasterError(
                 f"{self.source} cannot be read at rows {rows[0]}-{rows[1]}, columns {cols[0]}-{cols[1]}: "

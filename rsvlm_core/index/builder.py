@@ -86,9 +86,8 @@ def build_index(
     """
     started = time.monotonic()
     folder = Path(out)
-    wanted = Wanted(
-        None if gsds is None else tuple(gsds), None if bands is None else tuple(bands), extent, min_valid
-    )
+    seen = None if bands is None else tuple(bands) * (3 if len(bands) == 1 else 1)
+    wanted = Wanted(None if gsds is None else tuple(gsds), seen, extent, min_valid)
     if not sources:
         raise UsageError("No raster was given.", "Name at least one.")
     is_new = _prepare(folder)
@@ -169,6 +168,7 @@ class _Work:
         self._folder, self._manifest, self._encoder, self._batch = folder, manifest, encoder, batch
         self._lock, self._progress, self._should_stop = lock, progress, should_stop
         self._done = self._total = self._embedded = 0
+        self._read: dict[int, PartNotes | None] = {}
 
     def files(self) -> list[Path]:
         """The parts that exist, in order."""
@@ -215,7 +215,13 @@ class _Work:
         return self._folder / PARTS / part_name(part.number)
 
     def _notes(self, entry: Source) -> list[PartNotes]:
-        return [n for n in (read_notes(self._path(p)) for p in entry.parts) if n is not None]
+        return [n for n in (self._of(p) for p in entry.parts) if n is not None]
+
+    def _of(self, part: Part) -> PartNotes | None:
+        """The notes of a part, read once; None where it has to be made."""
+        if part.number not in self._read:
+            self._read[part.number] = read_notes(self._path(part))
+        return self._read[part.number]
 
     def _best_of_none(self, entry: Source) -> float:
         """Best share of valid pixels in a raster without a good enough tile; 0 where one was, or nothing is valid."""
@@ -228,7 +234,7 @@ class _Work:
         """(area, part) of parts that are not there, are not whole, or have tiles that can now be read."""
         todo = []
         for area, part in ((i, p) for i, a in enumerate(entry.areas) for p in a.parts):
-            notes = read_notes(self._path(part))
+            notes = self._of(part)
             made = notes is not None and notes.fingerprint == entry.fingerprint
             if notes is None or not made or (notes.failed and self._can_read(entry, area, part, notes.failed[0][0])):
                 todo.append((area, part))
@@ -270,6 +276,7 @@ class _Work:
                 outlines = project(np.array([t.geometry for t in made.tiles], dtype=object), crs, LONLAT)
                 notes = made.notes(part.stop - part.start)
                 write_part(self._path(part), made.tiles, made.valid, outlines, vectors, notes)
+                self._read[part.number] = notes
                 self._embedded += len(made.tiles)
                 self._lock.beat()
 

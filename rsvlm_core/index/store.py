@@ -42,20 +42,17 @@ class VectorIndex:
         return len(self.vectors)
 
     @cached_property
+    def _loaded(self) -> tuple[Float32, list[int]]:
+        return load_vectors(self.folder, self._parts, self.manifest.dimensions)
+
+    @property
     def vectors(self) -> Float32:
         """[N, D] float32, unit length, memory-mapped.
 
         Raises:
             SearchIndexError: A part is damaged.
         """
-        vectors = load_vectors(self.folder, self._parts, self.manifest.dimensions)
-        if vectors.shape[1] != self.manifest.dimensions:
-            raise SearchIndexError(
-                f"{self.folder} holds vectors of {vectors.shape[1]} numbers where {self.manifest.dimensions} are "
-                "expected.",
-                "Build it again with --fresh.",
-            )
-        return vectors
+        return self._loaded[0]
 
     @cached_property
     def table(self) -> gpd.GeoDataFrame:
@@ -65,6 +62,20 @@ class VectorIndex:
             SearchIndexError: A part is damaged.
         """
         return read_rows(self._parts)
+
+    def rows(self, numbers: Ints) -> gpd.GeoDataFrame:
+        """Some rows of `table`, in the order given, reading only the parts that hold them."""
+        if "table" in self.__dict__:
+            return self.table.iloc[numbers]
+        if not len(numbers):
+            return read_rows(self._parts[:1]).iloc[:0]
+        ends = np.cumsum(self._loaded[1])
+        owner = np.searchsorted(ends, numbers, side="right")
+        parts, which = np.unique(owner, return_inverse=True)
+        frame = read_rows([self._parts[p] for p in parts])
+        first = np.concatenate([[0], np.cumsum([self._loaded[1][p] for p in parts])[:-1]])
+        before = ends[owner] - np.array(self._loaded[1])[owner]
+        return frame.iloc[first[which] + numbers - before]
 
     @cached_property
     def failed(self) -> tuple[str, ...]:

@@ -118,9 +118,11 @@ def _hits(
         good = scores >= least
         exhausted = exhausted or not good.all()
         owner, rows, scores = owner[good], rows[good], scores[good]
-        tables = [corpus.indexes[o].table for o in range(len(corpus.indexes))]
         frame = pd.concat(
-            [tables[o].iloc[rows[owner == o]].assign(position=np.flatnonzero(owner == o)) for o in range(len(tables))]
+            [
+                index.rows(rows[owner == o]).assign(position=np.flatnonzero(owner == o))
+                for o, index in enumerate(corpus.indexes)
+            ]
         ).sort_values("position")
         outlines = project(frame.geometry.to_numpy(), LONLAT, corpus.crs)
         kept = keep_best(outlines, frame["source"].tolist(), frame["gsd_m"].to_numpy(dtype=np.float64), top)

@@ -427,6 +427,21 @@ def test_vectors_are_a_cache(scene: str, tmp_path: Path) -> None:
     assert isinstance(open_index(out, None).vectors, np.memmap)
 
 
+def test_some_rows_without_reading_all(scene: str, tmp_path: Path) -> None:
+    _build(scene, tmp_path / "x.rsindex")
+    whole, index = open_index(tmp_path / "x.rsindex", None).table, open_index(tmp_path / "x.rsindex", None)
+    numbers = np.array([60, 3, 17, 3, 0, len(whole) - 1, 16])
+    assert index.rows(numbers)["tile_id"].tolist() == whole["tile_id"].iloc[numbers].tolist()
+    assert "table" not in index.__dict__
+    assert len(index.rows(numbers[:0])) == 0
+
+
+def test_one_band_given_once_stays_the_same_wish(make_raster: Make, tmp_path: Path) -> None:
+    path = str(make_raster(np.full((3, 64, 64), 50, np.uint8)))
+    assert _build(path, tmp_path / "x.rsindex", bands=[2]).embedded > 0
+    assert _build(path, tmp_path / "x.rsindex", bands=[2]).embedded == 0
+
+
 def test_two_writers_do_not_mix(scene: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "x.rsindex"
     _build(scene, out)
