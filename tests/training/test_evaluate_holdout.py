@@ -128,3 +128,25 @@ def test_real_shards_lose_only_what_names_the_class(shared_data: Path) -> None:
     counts = count_removed(samples, [held])["d"]
     labelled = sum(s.meta["class"] == "stadium" for s in samples)
     assert counts["removed_by_label"] == labelled and 0 < counts["removed_by_caption"] < 0.1 * len(samples)
+
+
+def test_run_trains_and_exports_each_model_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps({
+        "config": "full.yaml", "draws": [{"name": "draw-0", "classes": ["port"], "words": ["port"]}]}))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "state.pt").write_bytes(b"")
+    called: list[list[str]] = []
+
+    def run(command: list[str], check: bool) -> object:
+        called.append(command[2:])
+        return type("Done", (), {"returncode": int("draw-0.yaml" in " ".join(command) and len(called) < 4)})()
+
+    monkeypatch.setattr("training.evaluate.holdout_command.subprocess.run", run)
+    arguments = ["holdout", "run", "--plan", str(tmp_path), "stages.0.steps=3"]
+    assert main(arguments) == 2
+    assert main(arguments) == 0
+    full, draw = tmp_path / "full", tmp_path / "draw-0"
+    assert called[0] == ["training.pretrain", "--config", "full.yaml", "--resume", str(full), "stages.0.steps=3"]
+    assert called[1] == ["training.export", str(full), "--out", str(full / "model")]
+    assert called[-2][:5] == ["training.pretrain", "--config", str(tmp_path / "draw-0.yaml"), "--out", str(draw)]
+    assert called[-1] == ["training.export", str(draw), "--out", str(draw / "model")]

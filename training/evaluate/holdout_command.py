@@ -22,7 +22,7 @@ from training.evaluate.table import write_json
 
 Load = Callable[[str | None, str], Encoder]
 Document = dict[str, Any]
-PLAN = "plan.json"
+PLAN, MODEL = "plan.json", "model"
 
 
 def add(commands: Any, name: str) -> None:
@@ -48,11 +48,11 @@ def add(commands: Any, name: str) -> None:
     made.add_argument("overrides", nargs="*", metavar="key=value", help="for every run, as for training.pretrain")
 
     made = _part(parts, "score", _score, "Accuracy on held-out and other classes, full model against those without.",
-                 "--plan holdout --images rsicd/val-000.tar --full runs/small --without holdout/draw-0 holdout/draw-1")
+                 "--plan holdout --images rsicd/val-000.tar --json holdout/result.json")
     made.add_argument("--plan", type=Path, required=True, metavar="DIR")
     made.add_argument("--images", nargs="+", required=True, metavar="DIR|TAR", help="labelled test images")
-    made.add_argument("--full", metavar="M", help="model trained on everything; default: the bundled one")
-    made.add_argument("--without", nargs="+", required=True, metavar="M", help="models in the order of the draws")
+    made.add_argument("--full", metavar="M", help="model trained on everything; default: of `run`, else bundled")
+    made.add_argument("--without", nargs="+", metavar="M", help="models in the order of the draws; default: of `run`")
     made.add_argument("--template", default=TEMPLATE)
     made.add_argument("--device", default="auto")
     made.add_argument("--batch", type=int, default=32)
@@ -103,24 +103,30 @@ def _run(args: argparse.Namespace, load: Load) -> Document:
     for name, config in [("full", Path(document["config"])), *((d.name, args.plan / f"{d.name}.yaml") for d in draws)]:
         folder = args.plan / name
         where = ["--resume", str(folder)] if (folder / "state.pt").is_file() else ["--out", str(folder)]
-        command = [sys.executable, "-m", "training.pretrain", "--config", str(config), *where, *args.overrides]
-        status = subprocess.run(command, check=False).returncode
-        if status:
-            raise RsvlmError(f"Training {name} ended with status {status}.", "Its last lines say why; run again then.")
-        done[name] = str(folder)
-    return {"runs": done}
+        _call(name, "training.pretrain", "--config", str(config), *where, *args.overrides)
+        _call(name, "training.export", str(folder), "--out", str(folder / MODEL))
+        done[name] = str(folder / MODEL)
+    return {"models": done}
+
+
+def _call(name: str, module: str, *arguments: str) -> None:
+    status = subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode
+    if status:
+        raise RsvlmError(f"{module} of {name} ended with status {status}.", "Its last lines say why; run again then.")
 
 
 def _score(args: argparse.Namespace, load: Load) -> Document:
     document, draws = read_plan(args.plan)
-    if len(args.without) != len(draws):
+    without_models = args.without or [str(args.plan / d.name / MODEL) for d in draws]
+    full_model = args.full or (str(args.plan / "full" / MODEL) if (args.plan / "full" / MODEL).is_dir() else None)
+    if len(without_models) != len(draws):
         names = ", ".join(d.name for d in draws)
-        raise UsageError(f"{len(args.without)} models for {len(draws)} draws.", f"The draws are: {names}.")
+        raise UsageError(f"{len(without_models)} models for {len(draws)} draws.", f"The draws are: {names}.")
     data = read_labelled(args.images)
     texts = prompts(data.classes, args.template)
-    z_full = _embed(load(args.full, args.device), data, texts, args.batch)
+    z_full = _embed(load(full_model, args.device), data, texts, args.batch)
     full, without, table = [], [], {}
-    for draw, model in zip(draws, args.without, strict=True):
+    for draw, model in zip(draws, without_models, strict=True):
         z = _embed(load(model, args.device), data, texts, args.batch)
         full.append(holdout.score(*z_full, data, draw.classes))
         without.append(holdout.score(*z, data, draw.classes))

@@ -103,7 +103,7 @@ class _Baselines:
         whole = self._encoder.encode_images(square(image, info.image_size)[None])[0] @ self._texts.T
         stride = info.patch_stride
         width, height = (max(stride, round(s / stride) * stride) for s in image.size)
-        pixels = np.asarray(image.resize((width, height)), dtype=np.uint8)
+        pixels = np.array(image.resize((width, height)), dtype=np.uint8)
         grid = self._encoder.encode_patches(pixels[None], "attention")[0] @ self._texts.T
         blurred = np.asarray(uniform_filter(grid, size=(3, 3, 1), mode="nearest"), dtype=np.float32)
         maps = (np.broadcast_to(whole, (h, w, len(whole))), upsample(grid, h, w), upsample(blurred, h, w))
@@ -155,7 +155,7 @@ def segment(
                 f"The mask {image.mask.name} has value {highest}, but there are {n} texts.",
                 "Give one --text a value, in order, or --ignore VALUE.",
             )
-        rgb = np.asarray(image.item.pil(), dtype=np.uint8)
+        rgb = np.array(image.item.pil(), dtype=np.uint8)
         known = image.item.meta().get("gsd_m", gsd_m)
         found = predict(rgb, None if known is None else float(known))
         h, w = truth.shape

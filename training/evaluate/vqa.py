@@ -202,7 +202,7 @@ def evaluate(
     for done, question in enumerate(asked):
         check(should_stop)
         if pixels is None or pixels[0] != question.image:
-            pixels = question.image, np.asarray(items[question.image].pil(), dtype=np.uint8)
+            pixels = question.image, np.array(items[question.image].pil(), dtype=np.uint8)
         right[question.kind].append(verdict(answer(pixels[1], question.text), question))
         progress(done + 1, len(asked), "questions")
     everything = [r for found in right.values() for r in found]
