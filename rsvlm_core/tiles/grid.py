@@ -58,14 +58,13 @@ class Tile:
 def default_gsds(raster: Raster, info: ModelInfo) -> tuple[float, ...]:
     """Ground sampling distances at which a raster is worth searching, finest first.
 
-    The finest is the raster's own, or the finest that the model knows where the raster is sharper; a raster coarser
-    than anything that the model knows is seen as it is. Then twice and four times that, while the model knows them
-    and a tile is not larger than the raster.
+    The finest is the raster's own, or the finest that the model knows where the raster is sharper, unless the raster
+    is then smaller than a tile; a raster coarser than anything that the model knows is seen as it is. Then twice and
+    four times that, while the model knows them and a tile is not larger than the raster.
     """
     finest, coarsest = info.gsd_m
-    own = max(raster.gsd_m)
-    base = max(own, finest)
     side = min(raster.width * raster.gsd_m[0], raster.height * raster.gsd_m[1])
+    base = max(*raster.gsd_m, min(finest, side / info.image_size))
     scales = [base]
     for factor in (2, 4):
         if base * factor <= coarsest * (1 + 1e-6) and base * factor * info.image_size <= side:

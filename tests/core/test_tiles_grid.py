@@ -180,5 +180,6 @@ def test_default_scales(tmp_path: Path) -> None:
     assert scales(0.5, 65) == pytest.approx((0.5, 1.0), rel=1e-3), "no tile larger than the raster"
     assert scales(0.5, 10) == pytest.approx((0.5,), rel=1e-3)
     assert scales(0.02, 1000) == pytest.approx((0.1, 0.2, 0.4), rel=1e-3), "not sharper than the model knows"
+    assert scales(0.02, 80) == pytest.approx((0.05,), rel=1e-2), "sharper, where the raster is smaller than a tile"
     assert scales(4.0, 1000) == pytest.approx((4.0, 8.0), rel=1e-3), "not coarser than the model knows"
     assert scales(30.0, 1000) == pytest.approx((30.0,), rel=1e-3), "coarse imagery is seen as it is"
