@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .protocol import BackendError, Request
+from .translate import tr
 
 
 def split_texts(text: str) -> list[str]:
@@ -37,8 +38,8 @@ def split_sizes(text: str) -> list[float] | None:
         sizes = [0.0]
     if any(not 0 < size < 1e5 for size in sizes):
         raise BackendError(
-            f"“{text}” is not a list of pixel sizes.",
-            "Give metres per pixel separated by commas, such as 0.3, 0.6.",
+            tr("“{}” is not a list of pixel sizes.").format(text),
+            tr("Give metres per pixel separated by commas, such as 0.3, 0.6."),
             "usage",
         )
     return sizes or None
@@ -55,8 +56,8 @@ def split_bands(text: str) -> list[int] | None:
         return None
     if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise BackendError(
-            f"“{text}” does not name three bands.",
-            "Give red, green and blue as band numbers, such as 4,3,2.",
+            tr("“{}” does not name three bands.").format(text),
+            tr("Give red, green and blue as band numbers, such as 4,3,2."),
             "usage",
         )
     return [int(part) for part in parts]
@@ -74,12 +75,13 @@ def threshold(text: str) -> Any:
     try:
         return float(word)
     except ValueError:
-        raise BackendError(f"“{text}” is not a threshold.", "Give a number, or auto.", "usage") from None
+        raise BackendError(
+            tr("“{}” is not a threshold.").format(text), tr("Give a number, or auto."), "usage") from None
 
 
 def _texts(texts: Sequence[str]) -> list[str]:
     if not texts:
-        raise BackendError("There is no text to look for.", "Type what you are looking for.", "usage")
+        raise BackendError(tr("There is no text to look for."), tr("Type what you are looking for."), "usage")
     return list(texts)
 
 
@@ -117,7 +119,7 @@ def segment(sources: Sequence[str], texts: Sequence[str], out: str, **options: A
 def classify(source: str, classes: Sequence[str], out: str, **options: Any) -> Request:
     """The best class of each tile as polygons in `out`; options `extent gsds bands model device`."""
     if len(classes) < 2:
-        raise BackendError("One class gives nothing to choose from.", "Name at least two classes.", "usage")
+        raise BackendError(tr("One class gives nothing to choose from."), tr("Name at least two classes."), "usage")
     return _request("classify", source=source, classes=list(classes), out=out, **options)
 
 

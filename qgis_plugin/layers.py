@@ -34,7 +34,7 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QColor
 
 from .protocol import BackendError
-from .translate import tr
+from .translate import mark, tr
 
 # the engine's: distinct in hue and lightness, so that a layer opened again from its file looks the same
 COLOURS = ("#e64b35", "#00a0d7", "#ffc400", "#00a86b", "#cc66cc", "#ff7f0e", "#5650d6", "#9acd32", "#f06292", "#795548")
@@ -43,8 +43,9 @@ RAMP = ((0.0, "#000004"), (0.25, "#51127c"), (0.5, "#b73779"), (0.75, "#fc8961")
 OURS = "rsvlm/result"
 CONFIDENT = (0.0, 0.25, 0.5, 0.75, 1.0)
 ALIASES = {
-    "rank": "Rank", "score": "Score (cosine)", "confidence": "Confidence", "text": "Text", "source": "Raster",
-    "model": "Model", "gsd_m": "Pixel size (m)", "area_m2": "Area (m²)", "mean_score": "Mean score", "class": "Class",
+    "rank": mark("Rank"), "score": mark("Score (cosine)"), "confidence": mark("Confidence"), "text": mark("Text"),
+    "source": mark("Raster"), "model": mark("Model"), "gsd_m": mark("Pixel size (m)"), "area_m2": mark("Area (m²)"),
+    "mean_score": mark("Mean score"), "class": mark("Class"),
 }
 
 

@@ -11,6 +11,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from .translate import tr
+
 MAJOR = 1
 LONGEST_LINE = 16_000_000  # bytes; results name files, so anything longer is a fault
 SILENCE_S = 30.0  # the child beats every 2 s, so this many seconds without a line means that it hangs
@@ -63,7 +65,7 @@ class Message:
         inner = self.body.get("error")
         body = inner if isinstance(inner, dict) else self.body
         return BackendError(
-            str(body.get("message") or "The backend failed without a message."),
+            str(body.get("message") or tr("The search engine failed without a message.")),
             str(body.get("remedy") or ""),
             str(body.get("code") or "bug"),
             str(body.get("traceback") or body.get("details") or ""),
@@ -93,7 +95,8 @@ class LineReader:
         messages = [message for message in map(self._read, lines) if message is not None]
         if len(self._rest) > LONGEST_LINE:
             self._rest.clear()
-            raise BackendError("The backend sent a line without end.", "Please report this.", "protocol")
+            raise BackendError(
+                tr("The search engine sent a line without end."), tr("Please report this."), "protocol")
         return messages
 
     def _read(self, line: bytearray) -> Message | None:
@@ -120,8 +123,8 @@ def check_hello(message: Message) -> None:
     spoken = str(message.body.get("protocol", MAJOR)).split(".")[0]
     if spoken != str(MAJOR):
         raise BackendError(
-            f"The backend speaks protocol {spoken}, this plugin speaks {MAJOR}.",
-            "Update the plugin and its environment together.",
+            tr("The search engine speaks protocol {}, this plugin speaks {}.").format(spoken, MAJOR),
+            tr("Update the plugin and its environment together."),
             "protocol",
         )
 

@@ -149,29 +149,38 @@ def shape_in_crs(
     return moved
 
 
-def extent_of(layer: QgsRasterLayer, box: QgsRectangle | None, crs: QgsCoordinateReferenceSystem) -> list[float] | None:
+def extent_of(
+    layer: QgsRasterLayer,
+    box: QgsRectangle | None,
+    crs: QgsCoordinateReferenceSystem,
+    others: Sequence[QgsRasterLayer] = (),
+) -> list[float] | None:
     """The part of the layer that a rectangle covers, for a request; None means all of it.
 
     Args:
         layer: The raster.
         box: Rectangle in `crs`; None or empty means the whole layer.
         crs: Of `box`.
+        others: Further rasters, whose extents count too.
 
     Raises:
-        BackendError: The two do not meet.
+        BackendError: It meets none of them.
     """
     if box is None or box.isNull() or box.isEmpty():
         return None
     wanted = in_crs(box, crs, layer.crs())
-    both = wanted.intersect(layer.extent())
+    covered = layer.extent()
+    for other in others:
+        covered.combineExtentWith(in_crs(other.extent(), other.crs(), layer.crs()))
+    both = wanted.intersect(covered)
     if both.isEmpty():
         raise BackendError(
             tr("The extent {} lies outside “{}”, which covers {}.").format(
-                wanted.toString(2), layer.name(), layer.extent().toString(2)
+                wanted.toString(2), layer.name(), covered.toString(2)
             ),
             tr("Zoom to the layer, or choose the whole layer."), "usage",
         )
-    if both.contains(layer.extent()):
+    if both.contains(covered):
         return None
     return [both.xMinimum(), both.yMinimum(), both.xMaximum(), both.yMaximum()]
 

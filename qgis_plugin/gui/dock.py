@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from qgis.core import Qgis, QgsMapLayer, QgsMapLayerProxyModel, QgsMessageLog, QgsProject, QgsRasterLayer
-from qgis.gui import QgsDockWidget, QgsMapLayerComboBox
+from qgis.core import Qgis, QgsMapLayer, QgsMessageLog, QgsProject, QgsRasterLayer
+from qgis.gui import QgsDockWidget
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QFormLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
@@ -18,6 +18,7 @@ from ..protocol import BackendError, Request
 from ..session import LOG_TAB, Session
 from ..translate import tr
 from .describe_tab import DescribeTab
+from .layer_box import LayerBox
 from .outline_tab import OutlineTab
 from .progress_bar import ProgressStrip
 from .report_dialog import ReportDialog
@@ -44,9 +45,7 @@ class SearchDock(QgsDockWidget):
         self._seen = False
         self._latest: dict[str, QgsMapLayer] = {}
 
-        self.layer = QgsMapLayerComboBox()
-        self.layer.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
-        self.layer.setAccessibleName(tr("Raster layer"))
+        self.layer = LayerBox()
         self.where = WhereBox(iface.mapCanvas())
         self.search = SearchTab(iface)
         self.outline = OutlineTab(iface)
@@ -166,7 +165,9 @@ class SearchDock(QgsDockWidget):
         def ask(layer: QgsRasterLayer, source: str) -> None:
             words = "; ".join(jobs.split_texts(self.search.text.currentText())) or tr("examples")
             out = layers.result_path(settings.results_folder(), "places", words, ".gpkg")
-            request = self.search.request(source, self.where.extent(layer), self.where.within(), out, **self._common())
+            others = [sources.raster_source(other) for other in self.layer.others()]
+            request = self.search.request(
+                [source, *others], self._extent(layer), self.where.within(), out, **self._common())
             self.search.remember()
             self._run(request, tr("Searching for “{}”…").format(words),
                       lambda result: self._show_hits(layer, request, result))
@@ -224,7 +225,9 @@ class SearchDock(QgsDockWidget):
             words = "; ".join(jobs.split_texts(self.outline.text.text()))
             out = layers.result_path(settings.results_folder(), "outlines", words, ".gpkg")
             scores = layers.result_path(settings.scratch_folder(), "scores", words, ".tif")
-            request = self.outline.request(source, self.where.extent(layer), out, scores, **self._common())
+            others = [sources.raster_source(other) for other in self.layer.others()]
+            request = self.outline.request(
+                [source, *others], self._extent(layer), out, "" if others else scores, **self._common())
             self._run(request, tr("Outlining “{}”…").format(words),
                       lambda result: self._show_masks(layer, request, result))
 
@@ -282,6 +285,10 @@ class SearchDock(QgsDockWidget):
                 ask(layer, sources.raster_source(layer))
         except BackendError as fault:
             self._complain(fault)
+
+    def _extent(self, layer: QgsRasterLayer) -> list[float] | None:
+        """Where to look, in the CRS of the first raster, and over the further ones too."""
+        return self.where.extent(layer, self.layer.others())
 
     def _ask_with(self, ask: Callable[[QgsRasterLayer, str], None], layer: QgsRasterLayer, path: str) -> None:
         """Call `ask` with a drawn layer, if that is still there."""
@@ -389,7 +396,7 @@ class SearchDock(QgsDockWidget):
             request.params["out"], title, self._about(name, request, result))
         layers.style_hits(layer, texts)
         self._newest("hits", layer, name)
-        self.search.show_result(layer, self.web.picture_layer(raster), result, texts)
+        self.search.show_result(layer, self._pictures(raster), result, texts)
 
     def _show_heatmap(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
         name = layers.name_of(raster)
@@ -407,7 +414,12 @@ class SearchDock(QgsDockWidget):
             request.params["out"], tr("Outlines: {}").format("; ".join(texts)), self._about(name, request, result))
         layers.style_masks(layer, texts)
         self._newest("masks", layer, name)
-        self.outline.show_result(layer, self.web.picture_layer(raster), result, request)
+        self.outline.show_result(layer, self._pictures(raster), result, request)
+
+    def _pictures(self, raster: Any) -> list[QgsRasterLayer]:
+        """What small pictures are drawn from."""
+        first = self.web.picture_layer(raster)
+        return [*([first] if first is not None else []), *self.layer.others()]
 
     def _newest(self, kind: str, layer: QgsMapLayer, raster_name: str) -> None:
         """Add a result and hide those before it, which stay in the project."""

@@ -251,9 +251,9 @@ class HitsView(QListView):
         self.clicked.connect(lambda index: self.visited.emit(index.data(HIT)))
         self.activated.connect(lambda index: self.chosen.emit(index.data(HIT)))
 
-    def show_hits(self, raster: QgsRasterLayer | None, hits: list[Hit], over: QgsVectorLayer | None = None) -> None:
-        """Show places of a raster, best first; `over` is drawn into the pictures."""
-        self.thumbnails.show_layer(raster, over)
+    def show_hits(self, rasters: list[QgsRasterLayer], hits: list[Hit], over: QgsVectorLayer | None = None) -> None:
+        """Show places of rasters, best first; `over` is drawn into the pictures."""
+        self.thumbnails.show_layers(rasters, over)
         self.places.show_hits(hits)
         self.scrollToTop()
 

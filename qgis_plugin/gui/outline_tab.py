@@ -125,20 +125,22 @@ class OutlineTab(QWidget):
         self.clear()
 
     # asking
-    def request(self, source: str, extent: list[float] | None, out: str, scores: str, **common: Any) -> Request:
+    def request(
+        self, rasters: list[str], extent: list[float] | None, out: str, scores: str, **common: Any
+    ) -> Request:
         """The segmentation that the boxes describe.
 
         Raises:
             BackendError: There is no text.
         """
         return jobs.segment(
-            [source], jobs.split_texts(self.text.text()), out,
+            rasters, jobs.split_texts(self.text.text()), out,
             threshold="auto" if self.automatic.isChecked() else self.threshold.value() / 100,
             refine=REFINEMENTS[self.refine.currentIndex()],
             min_area_m2=self.smallest.value() or None, extent=extent, scores=scores, **common)
 
     # showing
-    def show_result(self, layer: QgsVectorLayer, raster: QgsRasterLayer | None, result: dict[str, Any],
+    def show_result(self, layer: QgsVectorLayer, rasters: list[QgsRasterLayer], result: dict[str, Any],
                     request: Request) -> None:
         """Show the outlines of a result layer."""
         self.clear()
@@ -148,7 +150,7 @@ class OutlineTab(QWidget):
         layer.editingStarted.connect(self._state)
         layer.editingStopped.connect(self._reload)
         hits = read_hits(layer, self._texts)
-        self.view.show_hits(raster, hits, layer)
+        self.view.show_hits(rasters, hits, layer)
         found = result.get("threshold")
         thresholds = found if isinstance(found, dict) else {}
         self.summary.setText("<br/>".join(
@@ -177,7 +179,7 @@ class OutlineTab(QWidget):
             self._layer = None
         self._scores = ""
         self._end_preview()
-        self.view.show_hits(None, [])
+        self.view.show_hits([], [])
         self.summary.hide()
         self.review.hide()
 

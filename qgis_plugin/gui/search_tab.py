@@ -130,7 +130,9 @@ class SearchTab(QWidget):
         self.text.setCurrentIndex(-1)
         self.text.lineEdit().clear()
 
-    def request(self, source: str, extent: list[float] | None, within: str | None, out: str, **common: Any) -> Request:
+    def request(
+        self, rasters: list[str], extent: list[float] | None, within: str | None, out: str, **common: Any
+    ) -> Request:
         """The search that the boxes describe.
 
         Raises:
@@ -138,11 +140,11 @@ class SearchTab(QWidget):
         """
         texts = jobs.split_texts(self.text.currentText())
         sizes = jobs.split_sizes(self.sizes.text())
-        status = indexes.status(source)
-        if status.kind == indexes.BUILT and sizes is None:  # an index has its own sizes and bands
-            source, common = status.folder, {**common, "bands": None}
+        status = indexes.status(rasters[0])
+        if status.kind == indexes.BUILT and sizes is None and len(rasters) == 1:
+            rasters, common = [status.folder], {**common, "bands": None}  # an index has its own sizes and bands
         return jobs.search(
-            [source], texts, out, self.top.value(), extent=None if within else extent, within=within,
+            rasters, texts, out, self.top.value(), extent=None if within else extent, within=within,
             gsds=sizes, like=self.examples.file(LIKE),
             unlike=self.examples.file(UNLIKE), **common)
 
@@ -155,14 +157,14 @@ class SearchTab(QWidget):
         self._fill_history()
         self.text.lineEdit().setText(words)
 
-    def show_result(self, layer: QgsVectorLayer, raster: QgsRasterLayer | None, result: dict[str, Any],
+    def show_result(self, layer: QgsVectorLayer, rasters: list[QgsRasterLayer], result: dict[str, Any],
                     texts: list[str]) -> None:
         """Show the places of a result layer."""
         self.clear()
         self._layer, self._texts = layer, texts
         layer.willBeDeleted.connect(self._lost)
         hits = read_hits(layer, texts)
-        self.view.show_hits(raster, hits)
+        self.view.show_hits(rasters, hits)
         legend = " &nbsp; ".join(
             '<span style="color:{}">■</span> {}'.format(layers.colour_of(texts, text), text.replace("<", "&lt;"))
             for text in texts)
@@ -187,7 +189,7 @@ class SearchTab(QWidget):
             self._layer.willBeDeleted.disconnect(self._lost)
             self._layer = None
         self._lost_heatmap()
-        self.view.show_hits(None, [])
+        self.view.show_hits([], [])
         self.summary.hide()
         self.filters.hide()
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from typing import Any
 
-from qgis.core import QgsMapRendererParallelJob, QgsMapSettings, QgsRasterLayer, QgsRectangle, QgsVectorLayer
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsMapLayer,
+    QgsMapRendererParallelJob,
+    QgsMapSettings,
+    QgsRasterLayer,
+    QgsRectangle,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtCore import QObject, QSize, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QImage
 
@@ -24,28 +32,28 @@ class Thumbnails(QObject):
     def __init__(self, side: int, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._side = side
-        self._layer: QgsRasterLayer | None = None
-        self._over: QgsVectorLayer | None = None
+        self._layers: list[QgsMapLayer] = []
+        self._crs = QgsCoordinateReferenceSystem()
         self._kept: OrderedDict[Any, QImage] = OrderedDict()
         self._waiting: deque[tuple[Any, QgsRectangle]] = deque()
         self._key: Any = None
         self._job: QgsMapRendererParallelJob | None = None
 
-    def show_layer(self, layer: QgsRasterLayer | None, over: QgsVectorLayer | None = None) -> None:
-        """Draw from another raster, with outlines over it where given; forgets all pictures."""
+    def show_layers(self, rasters: list[QgsRasterLayer], over: QgsVectorLayer | None = None) -> None:
+        """Draw from other rasters, with outlines over them where given; forgets all pictures."""
         self.stop()
         self._kept.clear()
-        self._layer, self._over = layer, over
-        for shown in (layer, over):
-            if shown is not None:
-                shown.willBeDeleted.connect(self._gone)
+        self._layers = [*([over] if over is not None else []), *rasters] if rasters else []
+        self._crs = rasters[0].crs() if rasters else QgsCoordinateReferenceSystem()
+        for shown in self._layers:
+            shown.willBeDeleted.connect(self._gone)
 
     def picture(self, key: Any, box: QgsRectangle) -> QImage | None:
-        """The picture of `box` (in the layer's CRS) when it is there; else None, and it is drawn soon."""
+        """The picture of `box` (in the first raster's CRS) when it is there; else None, and it is drawn soon."""
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        if self._layer is not None and key != self._key and all(key != waiting for waiting, _ in self._waiting):
+        if self._layers and key != self._key and all(key != waiting for waiting, _ in self._waiting):
             self._waiting.appendleft((key, QgsRectangle(box)))  # what is looked at now comes first
             while len(self._waiting) > 60:
                 self._waiting.pop()
@@ -62,15 +70,15 @@ class Thumbnails(QObject):
 
     def _gone(self) -> None:
         self.stop()
-        self._layer = self._over = None
+        self._layers = []
 
     def _next(self) -> None:
-        if self._job is not None or not self._waiting or self._layer is None:
+        if self._job is not None or not self._waiting or not self._layers:
             return
         self._key, box = self._waiting.popleft()
         wanted = QgsMapSettings()
-        wanted.setLayers([layer for layer in (self._over, self._layer) if layer is not None])
-        wanted.setDestinationCrs(self._layer.crs())
+        wanted.setLayers(self._layers)
+        wanted.setDestinationCrs(self._crs)
         wanted.setExtent(box)
         wanted.setOutputSize(QSize(self._side, self._side))
         wanted.setBackgroundColor(QColor(128, 128, 128))

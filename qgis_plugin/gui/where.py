@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from qgis.core import (
@@ -61,25 +62,26 @@ class WhereBox(QWidget):
         row.addWidget(self.choice, 1)
         row.addWidget(self.draw)
 
-    def extent(self, layer: QgsRasterLayer) -> list[float] | None:
-        """The chosen extent in the layer's CRS, cut to the layer; None for all of it.
+    def extent(self, layer: QgsRasterLayer, others: Sequence[QgsRasterLayer] = ()) -> list[float] | None:
+        """The chosen extent in the layer's CRS, cut to the layer and to the others; None for all of them.
 
         Raises:
             BackendError: Nothing is drawn or selected, or it lies outside the layer.
         """
         choice = self.choice.currentIndex()
         if choice == VIEW:
-            return sources.extent_of(layer, self._canvas.extent(), self._canvas.mapSettings().destinationCrs())
+            return sources.extent_of(
+                layer, self._canvas.extent(), self._canvas.mapSettings().destinationCrs(), others)
         if choice == RECTANGLE:
             if self._rectangle is None:
                 raise BackendError(tr("No rectangle is drawn."), tr("Draw one on the map with the button."), "usage")
-            return sources.extent_of(layer, self._rectangle, self._crs)
+            return sources.extent_of(layer, self._rectangle, self._crs, others)
         if choice == POLYGONS:
             geometries, crs = self._selected()
             box = QgsRectangle()
             for geometry in geometries:
                 box.combineExtentWith(geometry.boundingBox())
-            return sources.extent_of(layer, box, crs)
+            return sources.extent_of(layer, box, crs, others)
         return None
 
     def within(self) -> str | None:

@@ -410,3 +410,26 @@ def test_a_raster_without_a_crs_asks_for_one_and_takes_it(dock, until, window, t
     assert (copy.ReadAsArray() == original.ReadAsArray()).all() and copy.GetRasterBand(1).GetNoDataValue() == 0
     search(dock, until, "houses")
     assert [found.crs().authid() for found in results() if found.name().startswith("Places")] == ["EPSG:3006"]
+
+
+def test_further_rasters_are_searched_with_the_first(dock, until, monkeypatch, tmp_path):
+    from conftest import write_raster
+    from qgis.core import QgsRasterLayer
+
+    other = QgsRasterLayer(str(write_raster(tmp_path / "other.tif", origin=(500400.0, 5700000.0))), "other")
+    QgsProject.instance().addMapLayer(other)
+    dock.layer._fill()
+    actions = {action.text(): action for action in dock.layer.menu.actions()}
+    assert list(actions) == ["other"]  # not the first again
+    actions["other"].setChecked(True)
+    assert dock.layer.others() == [other] and dock.layer.more.text() == "+1"
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    # a rectangle that only the second raster covers
+    dock.where.set_rectangle(QgsRectangle(500500, 5699800, 500600, 5699900), QgsCoordinateReferenceSystem("EPSG:25832"))
+    search(dock, until, "houses")
+    assert len(sent[0].params["sources"]) == 2 and sent[0].params["extent"] == [500500, 5699800, 500600, 5699900]
+    assert other in dock.search.view.thumbnails._layers
+    QgsProject.instance().removeMapLayer(other)
+    assert dock.layer.others() == []

@@ -157,7 +157,7 @@ def test_the_panel_draws_a_service_once_and_searches_it(dock, server, raster_fil
     hits = [one for one in QgsProject.instance().mapLayers().values() if one.name().startswith("Places")]
     assert len(hits) == 2 and all(one.crs().authid() == "EPSG:3857" for one in hits)
     assert middle(raster_file, 170).contains(hits[0].extent())
-    assert dock.search.view.thumbnails._layer is not layer  # pictures ask no server again
+    assert layer not in dock.search.view.thumbnails._layers  # pictures ask no server again
 
 
 def test_what_costs_much_is_asked_first(dock, server, raster_file, until, monkeypatch):
