@@ -195,7 +195,8 @@ class _Work:
                 todo = self._missing(self._entry(name))
                 self._total += sum(p.stop - p.start for _, p in todo)
                 self._embed(self._entry(name), todo)
-        self._progress(self._done, self._total, "tiles")
+        if self._total:
+            self._progress(self._done, self._total, "tiles")
         notes = [n for name in names for n in self._notes(self._entry(name))]
         return IndexReport(
             tiles=sum(n.tiles for n in notes),

@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 import shapely
 from pyproj import CRS
 
+from rsvlm_core import __version__
 from rsvlm_core.errors import OutputError, RsvlmError, UsageError
 from rsvlm_core.imagery.projecting import project_one
 from rsvlm_core.imagery.raster import Outline, outside, peek
@@ -169,9 +170,9 @@ def _check_region(index: VectorIndex, region: shapely.Geometry | None) -> None:
 def _cached(
     outline: Outline, encoder: Encoder, gsds: Sequence[float] | None, bands: Sequence[int] | None, overlap: float
 ) -> Path:
-    """Folder of a raster's index in the cache; another one when the raster, the model or the wishes change."""
+    """Folder of a raster's index in the cache; another one when raster, model, wishes or our defaults change."""
     facts = [
-        FORMAT_VERSION, outline.source, outline.fingerprint, encoder.info.sha256, encoder.info.embed_dim,
+        FORMAT_VERSION, __version__, outline.source, outline.fingerprint, encoder.info.sha256, encoder.info.embed_dim,
         encoder.info.image_size, None if gsds is None else checked_gsds(gsds), None if bands is None else list(bands),
         overlap,
     ]
