@@ -17,7 +17,9 @@ ShouldStop = Callable[[], bool]
 class Progress(Protocol):
     """Called as work advances; must be cheap and never raise."""
 
-    def __call__(self, done: int, total: int, unit: str) -> None: ...
+    def __call__(self, done: int, total: int, unit: str) -> None:
+        """`done` of `total` units are finished."""
+        ...
 
 
 def silent(done: int, total: int, unit: str) -> None:
@@ -48,6 +50,7 @@ class TerminalProgress:
         self._bar: tqdm[None] | None = None
 
     def __call__(self, done: int, total: int, unit: str) -> None:
+        """Move the bar, or print a line now and then."""
         if sys.stderr.isatty():
             if self._bar is None or self._bar.total != total:
                 self.close()

@@ -86,7 +86,7 @@ def write_vector(gdf: gpd.GeoDataFrame, out: Path, layer: Layer, metadata: Mappi
     out = Path(out)
     check_writable(out)
     gdf = _typed(gdf, layer)
-    notes = {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in metadata.items()}
+    notes = {k: v if isinstance(v, str) else json.dumps(v, default=str) for k, v in metadata.items()}
     suffix = out.suffix.lower()
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}-") as folder:
         part = Path(folder) / f"part{suffix}"
