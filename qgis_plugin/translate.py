@@ -16,3 +16,11 @@ def mark(text: str) -> str:
 def tr(text: str) -> str:
     """`text` in the user's language."""
     return text if QCoreApplication is None else QCoreApplication.translate(CONTEXT, text)
+
+
+UNITS = {"tiles": mark("tiles"), "windows": mark("windows"), "blocks": mark("blocks"), "parts": mark("parts")}
+
+
+def unit_name(unit: str) -> str:
+    """What the engine counts, in the user's language; a unit that is not known stays as it is."""
+    return tr(UNITS[unit]) if unit in UNITS else unit

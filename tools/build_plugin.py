@@ -18,6 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tools"))
+from translations import compile_file  # noqa: E402  tools are scripts, not a package
+
 NAME = "search_imagery_by_text"
 LIMIT = 25_000_000  # bytes; plugins.qgis.org refuses more
 LEFT_OUT = ("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
@@ -28,7 +31,10 @@ FIXED_TIME = (2020, 1, 1, 0, 0, 0)
 
 
 def mapping(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
-    """Path inside the plugin's folder and file of the repository, for every file that travels."""
+    """Path inside the plugin's folder and file of the repository, for every file that travels.
+
+    A `.qm` is made from the `.ts` that it is mapped to; all other files travel as they are.
+    """
     for name in ("metadata.txt", "LICENSE", "requirements.txt"):
         yield name, root / name
     for folder, prefix in ((root / "qgis_plugin", ""), (root / "rsvlm_core", "backend/rsvlm_core/")):
@@ -36,6 +42,13 @@ def mapping(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
             inner = path.relative_to(folder)
             if path.is_file() and not path.name.endswith(SUFFIXES_LEFT_OUT) and not set(inner.parts) & set(LEFT_OUT):
                 yield prefix + inner.as_posix(), path
+    for path in sorted((root / "qgis_plugin" / "i18n").glob("*.ts")):
+        yield f"i18n/{path.stem}.qm", path
+
+
+def content(inner: str, path: Path) -> bytes:
+    """What travels for an entry of `mapping`."""
+    return compile_file(path) if inner.endswith(".qm") else path.read_bytes()
 
 
 def problems(archive: Path) -> list[str]:
@@ -89,7 +102,7 @@ def write_zip(out: Path, root: Path = ROOT) -> None:
         for inner, path in sorted(mapping(root)):
             info = zipfile.ZipInfo(f"{NAME}/{inner}", FIXED_TIME)
             info.compress_type, info.external_attr, info.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
-            archive.writestr(info, path.read_bytes(), compresslevel=9)
+            archive.writestr(info, content(inner, path), compresslevel=9)
 
 
 def write_folder(parent: Path, link: bool = False, root: Path = ROOT) -> Path:
@@ -100,10 +113,10 @@ def write_folder(parent: Path, link: bool = False, root: Path = ROOT) -> Path:
     for inner, path in mapping(root):
         target = folder / inner
         target.parent.mkdir(parents=True, exist_ok=True)
-        if link:
+        if link and path.suffix != ".ts":
             target.symlink_to(path)
         else:
-            shutil.copyfile(path, target)
+            target.write_bytes(content(inner, path))
     return folder
 
 

@@ -34,7 +34,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from .. import export, jobs, settings, sources, worker_client
 from ..protocol import BackendError, Remaining, Request
-from ..translate import tr
+from ..translate import tr, unit_name
 
 ICONS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "icons")
 HELP = "https://github.com/rsvlm/rsvlm/blob/main/docs/plugin.md"
@@ -322,7 +322,7 @@ class Reporter:
         """Move the bar."""
         if unit != self._unit:
             self._unit = unit
-            self._feedback.setProgressText(tr("{} {}").format(total, unit) if total else unit)
+            self._feedback.setProgressText(f"{total} {unit_name(unit)}" if total else unit_name(unit))
         if total > 0:
             self._feedback.setProgress(100.0 * done / total)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QWidget
 
-from ..translate import tr
+from ..translate import tr, unit_name
 
 
 def spoken_time(seconds: float) -> str:
@@ -55,8 +55,8 @@ class ProgressStrip(QWidget):
         """Move the bar and say where it is."""
         self.bar.setRange(0, max(0, total))
         self.bar.setValue(done)
-        words = tr("{} of {} {}").format(done, total, unit) if total else unit
-        self.words.setText(words if left is None else tr("{} · {}").format(words, spoken_time(left)))
+        words = tr("{} of {} {}").format(done, total, unit_name(unit)) if total else unit_name(unit)
+        self.words.setText(words if left is None else f"{words} · {spoken_time(left)}")
 
     def say(self, words: str) -> None:
         """Replace the words only."""

@@ -30,11 +30,9 @@ from .examples import LIKE, UNLIKE, ExamplesBar
 from .hits_view import Hit, HitsView, read_hits
 from .index_row import IndexRow
 
-
-def examples() -> list[str]:
-    """Prompts that show what kind of words work."""
-    return [tr("houses"), tr("dense forest"), tr("a harbour with small boats"), tr("solar panels on a roof"),
-            tr("a road crossing; a roundabout")]
+# Prompts that show what kind of words work. Not translated: the bundled model understands English.
+EXAMPLES = ("houses", "dense forest", "a harbour with small boats", "solar panels on a roof",
+            "a road crossing; a roundabout")
 
 
 class SearchTab(QWidget):
@@ -59,7 +57,7 @@ class SearchTab(QWidget):
         self.text.setEditable(True)
         self.text.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.text.lineEdit().setPlaceholderText(tr("What are you looking for? Several: separated by ;"))
+        self.text.lineEdit().setPlaceholderText(tr("What are you looking for? In English; several: separated by ;"))
         self.text.lineEdit().setClearButtonEnabled(True)
         self.text.setAccessibleName(tr("What to look for"))
         self.text.lineEdit().returnPressed.connect(self.wanted.emit)
@@ -108,7 +106,7 @@ class SearchTab(QWidget):
         third.addWidget(self.confidence_words)
         third.addWidget(self.heatmap)
         self.view = HitsView()
-        self.view.hint = tr("Places appear here as pictures, best first.\n\nTry: {}").format(" · ".join(examples()[:4]))
+        self.view.hint = tr("Places appear here as pictures, best first.\n\nTry: {}").format(" · ".join(EXAMPLES[:4]))
         self.view.visited.connect(self.zoom_to)
         self.view.chosen.connect(self.select)
         self.view.menu_wanted.connect(self._menu)
@@ -126,7 +124,7 @@ class SearchTab(QWidget):
     def _fill_history(self) -> None:
         self.text.clear()
         old = settings.history()
-        self.text.addItems(old + [example for example in examples() if example not in old])
+        self.text.addItems(old + [example for example in EXAMPLES if example not in old])
         self.text.setCurrentIndex(-1)
         self.text.lineEdit().clear()
 

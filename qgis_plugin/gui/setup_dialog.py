@@ -131,7 +131,7 @@ class SetupDialog(QDialog):
     def _take(self, path: str) -> None:
         verdict = backend.probe(backend.Candidate(path, tr("chosen here")))
         if not verdict.usable:
-            raise BackendError(tr("{}: {}.").format(path, verdict.reason), tr("Choose another one."), "environment")
+            raise BackendError(f"{path}: {verdict.reason}.", tr("Choose another one."), "environment")
         settings.set_interpreter(path)
         backend.forget()
         self.changed = True

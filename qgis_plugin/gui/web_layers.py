@@ -81,7 +81,7 @@ class WebLayers(QObject):
             if fault is None:
                 then(path)
 
-        exporter.progressed.connect(lambda done, total: self.progressed.emit(done, total, tr("parts drawn"), None))
+        exporter.progressed.connect(lambda done, total: self.progressed.emit(done, total, "parts", None))
         exporter.ended.connect(ended)
         self._exporter = exporter
         self.begun.emit(tr("Drawing “{}”…").format(layer.name()))

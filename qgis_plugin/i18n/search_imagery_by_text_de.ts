@@ -5,223 +5,223 @@
   <name>SearchImageryByText</name>
   <message>
    <source>&lt;p&gt;&lt;b&gt;Type what you are looking for, and get the places in your images.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Everything is computed on this computer: no account, no upload. The search engine runs in a Python of its own, which has to be set up once (a few minutes, about 2 GB).&lt;/p&gt;</source>
-   <translation type="unfinished" />
+   <translation>&lt;p&gt;&lt;b&gt;Geben Sie ein, was Sie suchen, und erhalten Sie die Orte in Ihren Bildern.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Alles wird auf diesem Computer berechnet: kein Konto, kein Hochladen. Die Suchmaschine läuft in einem eigenen Python, das einmal eingerichtet werden muss (einige Minuten, etwa 2 GB).&lt;/p&gt;</translation>
   </message>
   <message>
    <source>A file cannot be written.</source>
-   <translation type="unfinished" />
+   <translation>Eine Datei kann nicht geschrieben werden.</translation>
   </message>
   <message>
    <source>A layer is being drawn.</source>
-   <translation type="unfinished" />
+   <translation>Ein Layer wird gerade gezeichnet.</translation>
   </message>
   <message>
    <source>A package was not found.</source>
-   <translation type="unfinished" />
+   <translation>Ein Paket wurde nicht gefunden.</translation>
   </message>
   <message>
    <source>A place cannot be shown on this map.</source>
-   <translation type="unfinished" />
+   <translation>Ein Ort kann auf dieser Karte nicht gezeigt werden.</translation>
   </message>
   <message>
    <source>A search is under way.</source>
-   <translation type="unfinished" />
+   <translation>Eine Suche läuft bereits.</translation>
   </message>
   <message>
    <source>Add one and choose it.</source>
-   <translation type="unfinished" />
+   <translation>Fügen Sie einen hinzu und wählen Sie ihn.</translation>
   </message>
   <message>
    <source>Add the raster again.</source>
-   <translation type="unfinished" />
+   <translation>Fügen Sie das Raster erneut hinzu.</translation>
   </message>
   <message>
    <source>All is well.</source>
-   <translation type="unfinished" />
+   <translation>Alles in Ordnung.</translation>
   </message>
   <message>
    <source>Append outlines</source>
-   <translation type="unfinished" />
+   <translation>Umrisse anfügen</translation>
   </message>
   <message>
    <source>Append outlines to a layer</source>
-   <translation type="unfinished" />
+   <translation>Umrisse an einen Layer anfügen</translation>
   </message>
   <message>
    <source>Append to layer…</source>
-   <translation type="unfinished" />
+   <translation>An Layer anfügen…</translation>
   </message>
   <message>
    <source>Area (m²)</source>
-   <translation type="unfinished" />
+   <translation>Fläche (m²)</translation>
   </message>
   <message>
    <source>Ask</source>
-   <translation type="unfinished" />
+   <translation>Fragen</translation>
   </message>
   <message>
    <source>Ask about it: how many buildings are there?</source>
-   <translation type="unfinished" />
+   <translation>Frage dazu (englisch): how many buildings are there?</translation>
   </message>
   <message>
    <source>Bands for red, green, blue (empty: automatic)</source>
-   <translation type="unfinished" />
+   <translation>Bänder für Rot, Grün, Blau (leer: automatisch)</translation>
   </message>
   <message>
    <source>Best confidence</source>
-   <translation type="unfinished" />
+   <translation>Beste Sicherheit</translation>
   </message>
   <message>
    <source>Best score</source>
-   <translation type="unfinished" />
+   <translation>Beste Bewertung</translation>
   </message>
   <message>
    <source>Build</source>
-   <translation type="unfinished" />
+   <translation>Aufbauen</translation>
   </message>
   <message>
    <source>Build again</source>
-   <translation type="unfinished" />
+   <translation>Neu aufbauen</translation>
   </message>
   <message>
    <source>Build search index</source>
-   <translation type="unfinished" />
+   <translation>Suchindex aufbauen</translation>
   </message>
   <message>
    <source>Building the index…</source>
-   <translation type="unfinished" />
+   <translation>Der Index wird aufgebaut…</translation>
   </message>
   <message>
    <source>Cancel</source>
-   <translation type="unfinished" />
+   <translation>Abbrechen</translation>
   </message>
   <message>
    <source>Caption extent</source>
-   <translation type="unfinished" />
+   <translation>Ausschnitt beschreiben</translation>
   </message>
   <message>
    <source>Caption or answer</source>
-   <translation type="unfinished" />
+   <translation>Beschreibung oder Antwort</translation>
   </message>
   <message>
    <source>Certificates</source>
-   <translation type="unfinished" />
+   <translation>Zertifikate</translation>
   </message>
   <message>
    <source>Certificates for Set up</source>
-   <translation type="unfinished" />
+   <translation>Zertifikate für das Einrichten</translation>
   </message>
   <message>
    <source>Check environment</source>
-   <translation type="unfinished" />
+   <translation>Umgebung prüfen</translation>
   </message>
   <message>
    <source>Check environment…</source>
-   <translation type="unfinished" />
+   <translation>Umgebung prüfen…</translation>
   </message>
   <message>
    <source>Check its file.</source>
-   <translation type="unfinished" />
+   <translation>Prüfen Sie seine Datei.</translation>
   </message>
   <message>
    <source>Check the network or, for a wheelhouse, that it has the packages for this Python version.</source>
-   <translation type="unfinished" />
+   <translation>Prüfen Sie das Netzwerk oder, bei einem Wheel-Ordner, ob er die Pakete für diese Python-Version enthält.</translation>
   </message>
   <message>
    <source>Check the network, or use a folder of wheels.</source>
-   <translation type="unfinished" />
+   <translation>Prüfen Sie das Netzwerk oder verwenden Sie einen Ordner mit Wheels.</translation>
   </message>
   <message>
    <source>Checking the environment</source>
-   <translation type="unfinished" />
+   <translation>Die Umgebung wird geprüft</translation>
   </message>
   <message>
    <source>Choose Set up in the panel Search imagery by text, or name an interpreter under Settings › Options.</source>
-   <translation type="unfinished" />
+   <translation>Wählen Sie Einrichten im Bedienfeld „Bilder mit Text durchsuchen“, oder geben Sie unter Einstellungen › Optionen einen Interpreter an.</translation>
   </message>
   <message>
    <source>Choose a raster layer or the folder of an index.</source>
-   <translation type="unfinished" />
+   <translation>Wählen Sie einen Rasterlayer oder den Ordner eines Index.</translation>
   </message>
   <message>
    <source>Choose a smaller extent or larger pixels.</source>
-   <translation type="unfinished" />
+   <translation>Wählen Sie einen kleineren Ausschnitt oder größere Pixel.</translation>
   </message>
   <message>
    <source>Choose another CRS for the project.</source>
-   <translation type="unfinished" />
+   <translation>Wählen Sie ein anderes KBS für das Projekt.</translation>
   </message>
   <message>
    <source>Choose another interpreter to start from.</source>
-   <translation type="unfinished" />
+   <translation>Wählen Sie einen anderen Interpreter als Grundlage.</translation>
   </message>
   <message>
    <source>Choose another one to start from.</source>
-   <translation type="unfinished" />
+   <translation>Wählen Sie einen anderen als Grundlage.</translation>
   </message>
   <message>
    <source>Choose another one.</source>
-   <translation type="unfinished" />
+   <translation>Wählen Sie einen anderen.</translation>
   </message>
   <message>
    <source>Class</source>
-   <translation type="unfinished" />
+   <translation>Klasse</translation>
   </message>
   <message>
    <source>Classes (separated by commas)</source>
-   <translation type="unfinished" />
+   <translation>Klassen (durch Kommas getrennt)</translation>
   </message>
   <message>
    <source>Classified tiles</source>
-   <translation type="unfinished" />
+   <translation>Klassifizierte Kacheln</translation>
   </message>
   <message>
    <source>Classify tiles</source>
-   <translation type="unfinished" />
+   <translation>Kacheln klassifizieren</translation>
   </message>
   <message>
    <source>Clear</source>
-   <translation type="unfinished" />
+   <translation>Leeren</translation>
   </message>
   <message>
    <source>Clear search history</source>
-   <translation type="unfinished" />
+   <translation>Suchverlauf leeren</translation>
   </message>
   <message>
    <source>Close</source>
-   <translation type="unfinished" />
+   <translation>Schließen</translation>
   </message>
   <message>
    <source>Compute on</source>
-   <translation type="unfinished" />
+   <translation>Rechnen auf</translation>
   </message>
   <message>
    <source>Confidence</source>
-   <translation type="unfinished" />
+   <translation>Sicherheit</translation>
   </message>
   <message>
    <source>Confidence from</source>
-   <translation type="unfinished" />
+   <translation>Sicherheit ab</translation>
   </message>
   <message>
    <source>Continue</source>
-   <translation type="unfinished" />
+   <translation>Fortsetzen</translation>
   </message>
   <message>
    <source>Copy all</source>
-   <translation type="unfinished" />
+   <translation>Alles kopieren</translation>
   </message>
   <message>
    <source>Copy coordinates</source>
-   <translation type="unfinished" />
+   <translation>Koordinaten kopieren</translation>
   </message>
   <message>
    <source>Copy report</source>
-   <translation type="unfinished" />
+   <translation>Bericht kopieren</translation>
   </message>
   <message>
    <source>Copy the outlines, or the marked ones, into another polygon layer</source>
-   <translation type="unfinished" />
+   <translation>Die Umrisse, oder die markierten, in einen anderen Polygonlayer kopieren</translation>
   </message>
   <message>
    <source>Cuts a raster into ground-sized tiles, computes what each shows, and keeps that in an index folder. Searching an index takes milliseconds, however often.
@@ -229,91 +229,95 @@
 Running it again on the same folder finishes what was left, adds a new raster, and does nothing where nothing changed. Cancel keeps the finished part.
 
 Everything is computed on this computer; no imagery leaves it.</source>
-   <translation type="unfinished" />
+   <translation>Zerlegt ein Raster in Kacheln fester Größe am Boden, berechnet, was jede zeigt, und bewahrt das in einem Indexordner auf. Einen Index zu durchsuchen dauert Millisekunden, beliebig oft.
+
+Ein erneuter Lauf mit demselben Ordner vollendet, was fehlt, nimmt ein neues Raster auf und tut nichts, wo sich nichts geändert hat. Abbrechen behält den fertigen Teil.
+
+Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translation>
   </message>
   <message>
    <source>Delete</source>
-   <translation type="unfinished" />
+   <translation>Löschen</translation>
   </message>
   <message>
    <source>Describe</source>
-   <translation type="unfinished" />
+   <translation>Beschreiben</translation>
   </message>
   <message>
    <source>Describe what lies in the extent chosen under Where</source>
-   <translation type="unfinished" />
+   <translation>Beschreiben, was in dem unter „Wo“ gewählten Ausschnitt liegt</translation>
   </message>
   <message>
    <source>Describes in a sentence what an extent of a raster shows. With a question, answers that instead. Extents of a few hundred metres work best.</source>
-   <translation type="unfinished" />
+   <translation>Beschreibt in einem Satz, was ein Ausschnitt eines Rasters zeigt. Mit einer Frage wird stattdessen diese beantwortet. Ausschnitte von einigen hundert Metern eignen sich am besten.</translation>
   </message>
   <message>
    <source>Descriptions and answers</source>
-   <translation type="unfinished" />
+   <translation>Beschreibungen und Antworten</translation>
   </message>
   <message>
    <source>Descriptions and answers appear here.</source>
-   <translation type="unfinished" />
+   <translation>Beschreibungen und Antworten erscheinen hier.</translation>
   </message>
   <message>
    <source>Discard</source>
-   <translation type="unfinished" />
+   <translation>Verwerfen</translation>
   </message>
   <message>
    <source>Discard outlines</source>
-   <translation type="unfinished" />
+   <translation>Umrisse verwerfen</translation>
   </message>
   <message>
    <source>Draw</source>
-   <translation type="unfinished" />
+   <translation>Zeichnen</translation>
   </message>
   <message>
    <source>Draw a rectangle on the map</source>
-   <translation type="unfinished" />
+   <translation>Ein Rechteck auf die Karte zeichnen</translation>
   </message>
   <message>
    <source>Draw a rectangle on the map to read what it shows. A few hundred metres work best.</source>
-   <translation type="unfinished" />
+   <translation>Zeichnen Sie ein Rechteck auf die Karte, um zu lesen, was es zeigt. Einige hundert Meter eignen sich am besten.</translation>
   </message>
   <message>
    <source>Draw one on the map with the button.</source>
-   <translation type="unfinished" />
+   <translation>Zeichnen Sie mit der Schaltfläche eines auf die Karte.</translation>
   </message>
   <message>
    <source>Drawing {} × {} pixels of {:g} m: about {} requests.</source>
-   <translation type="unfinished" />
+   <translation>{} × {} Pixel zu {:g} m werden gezeichnet: etwa {} Anfragen.</translation>
   </message>
   <message>
    <source>Drawing “{}”…</source>
-   <translation type="unfinished" />
+   <translation>„{}“ wird gezeichnet…</translation>
   </message>
   <message>
    <source>Drawn rectangle</source>
-   <translation type="unfinished" />
+   <translation>Gezeichnetes Rechteck</translation>
   </message>
   <message>
    <source>Enter them under Settings › Options › Network.</source>
-   <translation type="unfinished" />
+   <translation>Tragen Sie sie unter Einstellungen › Optionen › Netzwerk ein.</translation>
   </message>
   <message>
    <source>Examples: {} like, {} not like</source>
-   <translation type="unfinished" />
+   <translation>Beispiele: {} ähnlich, {} unähnlich</translation>
   </message>
   <message>
    <source>Extent</source>
-   <translation type="unfinished" />
+   <translation>Ausschnitt</translation>
   </message>
   <message>
    <source>Failed tiles</source>
-   <translation type="unfinished" />
+   <translation>Fehlgeschlagene Kacheln</translation>
   </message>
   <message>
    <source>Fault</source>
-   <translation type="unfinished" />
+   <translation>Fehler</translation>
   </message>
   <message>
    <source>Find places: {}</source>
-   <translation type="unfinished" />
+   <translation>Orte finden: {}</translation>
   </message>
   <message>
    <source>Finds the places of a raster that look like a text and returns them as ranked polygons with a score (the cosine of the model) and a confidence between 0 and 1 that can be compared between texts.
@@ -321,283 +325,307 @@ Everything is computed on this computer; no imagery leaves it.</source>
 Several texts are separated by semicolons. With a raster, the index is built on the first search and kept; with an index folder the search takes milliseconds.
 
 Short descriptions of what is seen from above work best: “a harbour with small boats”, “solar panels on a roof”, “dense forest”. Everything is computed on this computer; no imagery leaves it.</source>
-   <translation type="unfinished" />
+   <translation>Findet die Orte eines Rasters, die einem Text entsprechen, und liefert sie als Polygone in Rangfolge, mit einer Bewertung (dem Kosinus des Modells) und einer Sicherheit zwischen 0 und 1, die zwischen Texten vergleichbar ist.
+
+Mehrere Texte werden durch Semikolons getrennt. Bei einem Raster wird der Index mit der ersten Suche aufgebaut und behalten; mit einem Indexordner dauert die Suche Millisekunden.
+
+Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am besten: „a harbour with small boats“, „solar panels on a roof“, „dense forest“. Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translation>
   </message>
   <message>
    <source>Finished parts are kept.</source>
-   <translation type="unfinished" />
+   <translation>Fertige Teile bleiben erhalten.</translation>
   </message>
   <message>
    <source>Finished parts are kept: run it again to continue. The log panel has its last words.</source>
-   <translation type="unfinished" />
+   <translation>Fertige Teile bleiben erhalten: ein neuer Lauf setzt fort. Das Protokoll enthält ihre letzten Zeilen.</translation>
   </message>
   <message>
    <source>Folder for indexes</source>
-   <translation type="unfinished" />
+   <translation>Ordner für Indizes</translation>
   </message>
   <message>
    <source>Folder for results</source>
-   <translation type="unfinished" />
+   <translation>Ordner für Ergebnisse</translation>
   </message>
   <message>
    <source>Folder of wheels</source>
-   <translation type="unfinished" />
+   <translation>Ordner mit Wheels</translation>
   </message>
   <message>
    <source>For a computer without network: a folder that pip download has filled</source>
-   <translation type="unfinished" />
+   <translation>Für Computer ohne Netzwerk: ein Ordner, den pip download gefüllt hat</translation>
   </message>
   <message>
    <source>For networks that replace certificates: your organisation’s file</source>
-   <translation type="unfinished" />
+   <translation>Für Netzwerke, die Zertifikate ersetzen: die Datei Ihrer Organisation</translation>
   </message>
   <message>
    <source>For the processor only (smaller; choose this without an NVIDIA card)</source>
-   <translation type="unfinished" />
+   <translation>Nur für den Prozessor (kleiner; ohne NVIDIA-Karte wählen)</translation>
   </message>
   <message>
    <source>Forget all examples</source>
-   <translation type="unfinished" />
+   <translation>Alle Beispiele vergessen</translation>
+  </message>
+  <message>
+   <source>Give a number, or auto.</source>
+   <translation>Geben Sie eine Zahl an, oder auto.</translation>
+  </message>
+  <message>
+   <source>Give metres per pixel separated by commas, such as 0.3, 0.6.</source>
+   <translation>Geben Sie Meter pro Pixel durch Kommas getrennt an, etwa 0.3, 0.6.</translation>
+  </message>
+  <message>
+   <source>Give red, green and blue as band numbers, such as 4,3,2.</source>
+   <translation>Geben Sie Rot, Grün und Blau als Bandnummern an, etwa 4,3,2.</translation>
   </message>
   <message>
    <source>Give the pixel size in metres.</source>
-   <translation type="unfinished" />
+   <translation>Geben Sie die Pixelgröße in Metern an.</translation>
   </message>
   <message>
    <source>Gives every tile of a raster the class that fits it best, with its score. Classes are free words, separated by commas. It also serves to compare how well different wordings work.</source>
-   <translation type="unfinished" />
+   <translation>Gibt jeder Kachel eines Rasters die Klasse, die am besten passt, mit Bewertung. Klassen sind freie englische Wörter, durch Kommas getrennt. So lässt sich auch vergleichen, welche Formulierung am besten wirkt.</translation>
   </message>
   <message>
    <source>Heatmap</source>
-   <translation type="unfinished" />
+   <translation>Heatmap</translation>
   </message>
   <message>
    <source>Heatmap of “{}”…</source>
-   <translation type="unfinished" />
+   <translation>Heatmap zu „{}“…</translation>
   </message>
   <message>
    <source>Heatmap: {}</source>
-   <translation type="unfinished" />
+   <translation>Heatmap: {}</translation>
   </message>
   <message>
    <source>Index</source>
-   <translation type="unfinished" />
+   <translation>Index</translation>
   </message>
   <message>
    <source>Index folder (….rsindex)</source>
-   <translation type="unfinished" />
+   <translation>Indexordner (….rsindex)</translation>
   </message>
   <message>
    <source>Index: grows with the searches; build it to search the whole raster in milliseconds</source>
-   <translation type="unfinished" />
+   <translation>Index: wächst mit den Suchen; bauen Sie ihn auf, um das ganze Raster in Millisekunden zu durchsuchen</translation>
   </message>
   <message>
    <source>Index: out of date, the raster has changed</source>
-   <translation type="unfinished" />
+   <translation>Index: veraltet, das Raster hat sich geändert</translation>
   </message>
   <message>
    <source>Index: unfinished, {:.1f} MB</source>
-   <translation type="unfinished" />
+   <translation>Index: unvollendet, {:.1f} MB</translation>
   </message>
   <message>
    <source>Index: {} tiles, {:.1f} MB</source>
-   <translation type="unfinished" />
+   <translation>Index: {} Kacheln, {:.1f} MB</translation>
   </message>
   <message>
    <source>Install the plugin again.</source>
-   <translation type="unfinished" />
+   <translation>Installieren Sie die Erweiterung neu.</translation>
   </message>
   <message>
    <source>Installing packages; this takes some minutes…</source>
-   <translation type="unfinished" />
+   <translation>Pakete werden installiert; das dauert einige Minuten…</translation>
   </message>
   <message>
    <source>Interpreters</source>
-   <translation type="unfinished" />
+   <translation>Interpreter</translation>
   </message>
   <message>
    <source>Layer</source>
-   <translation type="unfinished" />
+   <translation>Layer</translation>
   </message>
   <message>
    <source>Log</source>
-   <translation type="unfinished" />
+   <translation>Protokoll</translation>
   </message>
   <message>
    <source>Looking at the place…</source>
-   <translation type="unfinished" />
+   <translation>Der Ort wird betrachtet…</translation>
   </message>
   <message>
    <source>Looking for the search engine</source>
-   <translation type="unfinished" />
+   <translation>Die Suchmaschine wird gesucht</translation>
   </message>
   <message>
    <source>Lowest confidence shown</source>
-   <translation type="unfinished" />
+   <translation>Niedrigste gezeigte Sicherheit</translation>
   </message>
   <message>
    <source>Lowest score</source>
-   <translation type="unfinished" />
+   <translation>Niedrigste Bewertung</translation>
   </message>
   <message>
    <source>Make an environment for the search engine</source>
-   <translation type="unfinished" />
+   <translation>Eine Umgebung für die Suchmaschine anlegen</translation>
   </message>
   <message>
    <source>Make room and try again.</source>
-   <translation type="unfinished" />
+   <translation>Schaffen Sie Platz und versuchen Sie es erneut.</translation>
   </message>
   <message>
    <source>Make room on the disk.</source>
-   <translation type="unfinished" />
+   <translation>Schaffen Sie Platz auf dem Datenträger.</translation>
   </message>
   <message>
    <source>Make room, or use an existing interpreter.</source>
-   <translation type="unfinished" />
+   <translation>Schaffen Sie Platz oder verwenden Sie einen vorhandenen Interpreter.</translation>
   </message>
   <message>
    <source>Making an empty environment…</source>
-   <translation type="unfinished" />
+   <translation>Eine leere Umgebung wird angelegt…</translation>
   </message>
   <message>
    <source>Map view</source>
-   <translation type="unfinished" />
+   <translation>Kartenansicht</translation>
   </message>
   <message>
    <source>Markdown files (*.md)</source>
-   <translation type="unfinished" />
+   <translation>Markdown-Dateien (*.md)</translation>
   </message>
   <message>
    <source>Mask raster</source>
-   <translation type="unfinished" />
+   <translation>Maskenraster</translation>
   </message>
   <message>
    <source>Mean score</source>
-   <translation type="unfinished" />
+   <translation>Mittlere Bewertung</translation>
   </message>
   <message>
    <source>Metres per pixel to look at, separated by commas: small objects need small ones</source>
-   <translation type="unfinished" />
+   <translation>Meter pro Pixel, mit denen gesucht wird, durch Kommas getrennt: kleine Objekte brauchen kleine Werte</translation>
   </message>
   <message>
    <source>Model</source>
-   <translation type="unfinished" />
+   <translation>Modell</translation>
   </message>
   <message>
    <source>Model (empty: the one in the options, else the bundled one)</source>
-   <translation type="unfinished" />
+   <translation>Modell (leer: das aus den Optionen, sonst das mitgelieferte)</translation>
   </message>
   <message>
    <source>More like these examples</source>
-   <translation type="unfinished" />
+   <translation>Mehr wie diese Beispiele</translation>
   </message>
   <message>
    <source>More like this</source>
-   <translation type="unfinished" />
+   <translation>Mehr davon</translation>
   </message>
   <message>
    <source>Move it to see at once, on the map, what a threshold would outline</source>
-   <translation type="unfinished" />
+   <translation>Verschieben, um auf der Karte sofort zu sehen, was ein Schwellenwert umreißen würde</translation>
+  </message>
+  <message>
+   <source>Name at least two classes.</source>
+   <translation>Nennen Sie mindestens zwei Klassen.</translation>
   </message>
   <message>
    <source>Name your organisation’s certificate file in the options of this plugin.</source>
-   <translation type="unfinished" />
+   <translation>Geben Sie die Zertifikatsdatei Ihrer Organisation in den Optionen dieser Erweiterung an.</translation>
   </message>
   <message>
    <source>Neither a raster nor a search index is given, or the raster cannot be opened.</source>
-   <translation type="unfinished" />
+   <translation>Weder ein Raster noch ein Suchindex ist angegeben, oder das Raster kann nicht geöffnet werden.</translation>
   </message>
   <message>
    <source>Network</source>
-   <translation type="unfinished" />
+   <translation>Netzwerk</translation>
   </message>
   <message>
    <source>No Python was found that can run the search engine.</source>
-   <translation type="unfinished" />
+   <translation>Es wurde kein Python gefunden, das die Suchmaschine ausführen kann.</translation>
   </message>
   <message>
    <source>No answer.</source>
-   <translation type="unfinished" />
+   <translation>Keine Antwort.</translation>
   </message>
   <message>
    <source>No place was found. Try other words, or a larger extent.</source>
-   <translation type="unfinished" />
+   <translation>Kein Ort wurde gefunden. Versuchen Sie andere Wörter oder einen größeren Ausschnitt.</translation>
   </message>
   <message>
    <source>No polygon is selected.</source>
-   <translation type="unfinished" />
+   <translation>Kein Polygon ist ausgewählt.</translation>
   </message>
   <message>
    <source>No rectangle is drawn.</source>
-   <translation type="unfinished" />
+   <translation>Kein Rechteck ist gezeichnet.</translation>
   </message>
   <message>
    <source>No user name and no home folder is in it.</source>
-   <translation type="unfinished" />
+   <translation>Er enthält weder Benutzernamen noch Benutzerordner.</translation>
   </message>
   <message>
    <source>Not like these examples</source>
-   <translation type="unfinished" />
+   <translation>Nicht wie diese Beispiele</translation>
   </message>
   <message>
    <source>Not like this</source>
-   <translation type="unfinished" />
+   <translation>Nicht so etwas</translation>
   </message>
   <message>
    <source>Nothing was changed.</source>
-   <translation type="unfinished" />
+   <translation>Nichts wurde verändert.</translation>
   </message>
   <message>
    <source>Nothing was outlined. Try a lower threshold, or other words.</source>
-   <translation type="unfinished" />
+   <translation>Nichts wurde umrissen. Versuchen Sie einen niedrigeren Schwellenwert oder andere Wörter.</translation>
   </message>
   <message>
    <source>Number of outlines</source>
-   <translation type="unfinished" />
+   <translation>Anzahl der Umrisse</translation>
   </message>
   <message>
    <source>Number of places</source>
-   <translation type="unfinished" />
+   <translation>Anzahl der Orte</translation>
   </message>
   <message>
    <source>Number of places found</source>
-   <translation type="unfinished" />
+   <translation>Anzahl der gefundenen Orte</translation>
   </message>
   <message>
    <source>Number of tiles</source>
-   <translation type="unfinished" />
+   <translation>Anzahl der Kacheln</translation>
   </message>
   <message>
    <source>On Debian and Ubuntu install python3-venv, or choose another interpreter.</source>
-   <translation type="unfinished" />
+   <translation>Installieren Sie unter Debian und Ubuntu python3-venv, oder wählen Sie einen anderen Interpreter.</translation>
+  </message>
+  <message>
+   <source>One class gives nothing to choose from.</source>
+   <translation>Mit einer einzigen Klasse gibt es nichts zu wählen.</translation>
   </message>
   <message>
    <source>Only in this extent</source>
-   <translation type="unfinished" />
+   <translation>Nur in diesem Ausschnitt</translation>
   </message>
   <message>
    <source>Only inside these polygons</source>
-   <translation type="unfinished" />
+   <translation>Nur innerhalb dieser Polygone</translation>
   </message>
   <message>
    <source>Outline</source>
-   <translation type="unfinished" />
+   <translation>Umreißen</translation>
   </message>
   <message>
    <source>Outline: {}</source>
-   <translation type="unfinished" />
+   <translation>Umreißen: {}</translation>
   </message>
   <message>
    <source>Outlines</source>
-   <translation type="unfinished" />
+   <translation>Umrisse</translation>
   </message>
   <message>
    <source>Outlines appear here for review, surest first.</source>
-   <translation type="unfinished" />
+   <translation>Umrisse erscheinen hier zur Durchsicht, die sichersten zuerst.</translation>
   </message>
   <message>
    <source>Outlines found</source>
-   <translation type="unfinished" />
+   <translation>Gefundene Umrisse</translation>
   </message>
   <message>
    <source>Outlines what a text names and returns polygons with score, confidence and area.
@@ -607,705 +635,741 @@ Several classes are separated by semicolons; each pixel then takes the class tha
 Threshold: auto chooses it from the scores; a number sets it. Refinement: none, edges (snaps outlines to edges in the image) or sam (segment-geospatial, when it is installed).
 
 Everything is computed on this computer; no imagery leaves it.</source>
-   <translation type="unfinished" />
+   <translation>Umreißt, was ein Text benennt, und liefert Polygone mit Bewertung, Sicherheit und Fläche.
+
+Mehrere Klassen werden durch Semikolons getrennt; jedes Pixel erhält dann die am besten passende Klasse oder keine.
+
+Schwellenwert: auto wählt ihn aus den Bewertungen; eine Zahl setzt ihn. Verfeinerung: none, edges (legt Umrisse an Kanten im Bild) oder sam (segment-geospatial, wenn installiert).
+
+Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translation>
   </message>
   <message>
    <source>Outlines: {}</source>
-   <translation type="unfinished" />
+   <translation>Umrisse: {}</translation>
   </message>
   <message>
    <source>Outlining “{}”…</source>
-   <translation type="unfinished" />
+   <translation>„{}“ wird umrissen…</translation>
   </message>
   <message>
    <source>Pixel size (m)</source>
-   <translation type="unfinished" />
+   <translation>Pixelgröße (m)</translation>
   </message>
   <message>
    <source>Pixel sizes (m)</source>
-   <translation type="unfinished" />
+   <translation>Pixelgrößen (m)</translation>
   </message>
   <message>
    <source>Pixel sizes to look at, in metres (empty: automatic; web layers need one)</source>
-   <translation type="unfinished" />
+   <translation>Pixelgrößen, mit denen gesucht wird, in Metern (leer: automatisch; Weblayer brauchen eine)</translation>
   </message>
   <message>
    <source>Place {}: {}, confidence {:.0f} %, score {:.3f}, pixel size {:g} m</source>
-   <translation type="unfinished" />
+   <translation>Ort {}: {}, Sicherheit {:.0f} %, Bewertung {:.3f}, Pixelgröße {:g} m</translation>
   </message>
   <message>
    <source>Places</source>
-   <translation type="unfinished" />
+   <translation>Orte</translation>
   </message>
   <message>
    <source>Places appear here as pictures, best first.
 
 Try: {}</source>
-   <translation type="unfinished" />
+   <translation>Orte erscheinen hier als Bilder, die besten zuerst.
+
+Versuchen Sie: {}</translation>
   </message>
   <message>
    <source>Places found</source>
-   <translation type="unfinished" />
+   <translation>Gefundene Orte</translation>
   </message>
   <message>
    <source>Places: {}</source>
-   <translation type="unfinished" />
+   <translation>Orte: {}</translation>
   </message>
   <message>
    <source>Please report this.</source>
-   <translation type="unfinished" />
+   <translation>Bitte melden Sie das.</translation>
   </message>
   <message>
    <source>Preview: {}</source>
-   <translation type="unfinished" />
+   <translation>Vorschau: {}</translation>
   </message>
   <message>
    <source>Python interpreter with rsvlm</source>
-   <translation type="unfinished" />
+   <translation>Python-Interpreter mit rsvlm</translation>
   </message>
   <message>
    <source>Python to start from</source>
-   <translation type="unfinished" />
+   <translation>Python als Grundlage</translation>
   </message>
   <message>
    <source>Python {}, lacks {}</source>
-   <translation type="unfinished" />
+   <translation>Python {}, es fehlt {}</translation>
   </message>
   <message>
    <source>Question</source>
-   <translation type="unfinished" />
+   <translation>Frage</translation>
   </message>
   <message>
    <source>Question (empty: describe what is there)</source>
-   <translation type="unfinished" />
+   <translation>Frage (leer: beschreiben, was dort ist)</translation>
   </message>
   <message>
    <source>Rank</source>
-   <translation type="unfinished" />
+   <translation>Rang</translation>
   </message>
   <message>
    <source>Raster</source>
-   <translation type="unfinished" />
+   <translation>Raster</translation>
   </message>
   <message>
    <source>Raster layer</source>
-   <translation type="unfinished" />
+   <translation>Rasterlayer</translation>
   </message>
   <message>
    <source>Ready. The search engine can be used.</source>
-   <translation type="unfinished" />
+   <translation>Fertig. Die Suchmaschine kann verwendet werden.</translation>
   </message>
   <message>
    <source>Refinement</source>
-   <translation type="unfinished" />
+   <translation>Verfeinerung</translation>
   </message>
   <message>
    <source>Refinement of outlines</source>
-   <translation type="unfinished" />
+   <translation>Verfeinerung der Umrisse</translation>
   </message>
   <message>
    <source>Removing an old environment</source>
-   <translation type="unfinished" />
+   <translation>Eine alte Umgebung wird entfernt</translation>
   </message>
   <message>
    <source>Repair the layer’s data source, or add the raster again.</source>
-   <translation type="unfinished" />
+   <translation>Reparieren Sie die Datenquelle des Layers, oder fügen Sie das Raster erneut hinzu.</translation>
   </message>
   <message>
    <source>Report</source>
-   <translation type="unfinished" />
+   <translation>Bericht</translation>
   </message>
   <message>
    <source>Report in Markdown</source>
-   <translation type="unfinished" />
+   <translation>Bericht in Markdown</translation>
   </message>
   <message>
    <source>Run Check environment.</source>
-   <translation type="unfinished" />
+   <translation>Führen Sie „Umgebung prüfen“ aus.</translation>
   </message>
   <message>
    <source>Run again</source>
-   <translation type="unfinished" />
+   <translation>Erneut ausführen</translation>
   </message>
   <message>
    <source>Save</source>
-   <translation type="unfinished" />
+   <translation>Speichern</translation>
   </message>
   <message>
    <source>Save it as a GeoTIFF (Export › Save As…) and search that.</source>
-   <translation type="unfinished" />
+   <translation>Speichern Sie ihn als GeoTIFF (Export › Speichern als…) und durchsuchen Sie diesen.</translation>
   </message>
   <message>
    <source>Score (cosine)</source>
-   <translation type="unfinished" />
+   <translation>Bewertung (Kosinus)</translation>
   </message>
   <message>
    <source>Score heatmap</source>
-   <translation type="unfinished" />
+   <translation>Heatmap der Bewertung</translation>
   </message>
   <message>
    <source>Score raster</source>
-   <translation type="unfinished" />
+   <translation>Bewertungsraster</translation>
   </message>
   <message>
    <source>Search</source>
-   <translation type="unfinished" />
+   <translation>Suchen</translation>
   </message>
   <message>
    <source>Search by text</source>
-   <translation type="unfinished" />
+   <translation>Mit Text suchen</translation>
   </message>
   <message>
    <source>Search engine</source>
-   <translation type="unfinished" />
+   <translation>Suchmaschine</translation>
+  </message>
+  <message>
+   <source>Search further rasters at the same time</source>
+   <translation>Weitere Raster gleichzeitig durchsuchen</translation>
   </message>
   <message>
    <source>Search imagery by text</source>
-   <translation type="unfinished" />
+   <translation>Bilder mit Text durchsuchen</translation>
   </message>
   <message>
    <source>Search imagery by text (rsvlm)</source>
-   <translation type="unfinished" />
+   <translation>Bilder mit Text durchsuchen (rsvlm)</translation>
   </message>
   <message>
    <source>Search imagery by text: environment</source>
-   <translation type="unfinished" />
+   <translation>Bilder mit Text durchsuchen: Umgebung</translation>
   </message>
   <message>
    <source>Search index (instead of a raster)</source>
-   <translation type="unfinished" />
+   <translation>Suchindex (statt eines Rasters)</translation>
   </message>
   <message>
    <source>Search this layer by text…</source>
-   <translation type="unfinished" />
+   <translation>Diesen Layer mit Text durchsuchen…</translation>
   </message>
   <message>
    <source>Search: {}</source>
-   <translation type="unfinished" />
+   <translation>Suche: {}</translation>
   </message>
   <message>
    <source>Searching for “{}”…</source>
-   <translation type="unfinished" />
+   <translation>„{}“ wird gesucht…</translation>
   </message>
   <message>
    <source>Segment by text</source>
-   <translation type="unfinished" />
+   <translation>Mit Text segmentieren</translation>
   </message>
   <message>
    <source>Select in the layer</source>
-   <translation type="unfinished" />
+   <translation>Im Layer auswählen</translation>
   </message>
   <message>
    <source>Select some in a polygon layer.</source>
-   <translation type="unfinished" />
+   <translation>Wählen Sie einige in einem Polygonlayer aus.</translation>
   </message>
   <message>
    <source>Selected polygons</source>
-   <translation type="unfinished" />
+   <translation>Ausgewählte Polygone</translation>
   </message>
   <message>
    <source>Set it with a right click on the layer, Layer CRS.</source>
-   <translation type="unfinished" />
+   <translation>Setzen Sie es mit einem Rechtsklick auf den Layer, Layer-KBS.</translation>
   </message>
   <message>
    <source>Set up</source>
-   <translation type="unfinished" />
+   <translation>Einrichten</translation>
   </message>
   <message>
    <source>Set up Search imagery by text</source>
-   <translation type="unfinished" />
+   <translation>„Bilder mit Text durchsuchen“ einrichten</translation>
   </message>
   <message>
    <source>Set up…</source>
-   <translation type="unfinished" />
+   <translation>Einrichten…</translation>
   </message>
   <message>
    <source>Show how much each place looks like the text</source>
-   <translation type="unfinished" />
+   <translation>Zeigen, wie sehr jeder Ort dem Text entspricht</translation>
   </message>
   <message>
    <source>Smallest area</source>
-   <translation type="unfinished" />
+   <translation>Kleinste Fläche</translation>
   </message>
   <message>
    <source>Smallest area (m²)</source>
-   <translation type="unfinished" />
+   <translation>Kleinste Fläche (m²)</translation>
   </message>
   <message>
    <source>Start afresh instead of continuing</source>
-   <translation type="unfinished" />
+   <translation>Von vorn beginnen statt fortzusetzen</translation>
   </message>
   <message>
    <source>Start from</source>
-   <translation type="unfinished" />
+   <translation>Grundlage</translation>
   </message>
   <message>
    <source>Starting the search engine…</source>
-   <translation type="unfinished" />
+   <translation>Die Suchmaschine wird gestartet…</translation>
   </message>
   <message>
    <source>Starts the search engine and reports versions, devices, memory and models, and what to do about what is wrong. The report holds no user name and no home folder, so it can be pasted into an issue.</source>
-   <translation type="unfinished" />
+   <translation>Startet die Suchmaschine und berichtet über Versionen, Geräte, Speicher und Modelle, und was gegen Fehler zu tun ist. Der Bericht enthält weder Benutzernamen noch Benutzerordner und kann in eine Fehlermeldung eingefügt werden.</translation>
   </message>
   <message>
    <source>Stopped.</source>
-   <translation type="unfinished" />
+   <translation>Angehalten.</translation>
   </message>
   <message>
    <source>Stopping…</source>
-   <translation type="unfinished" />
+   <translation>Wird angehalten…</translation>
   </message>
   <message>
    <source>Take the last examples back and search again</source>
-   <translation type="unfinished" />
+   <translation>Die letzten Beispiele zurücknehmen und erneut suchen</translation>
   </message>
   <message>
    <source>Take the marked outlines out of the layer (Delete)</source>
-   <translation type="unfinished" />
+   <translation>Die markierten Umrisse aus dem Layer nehmen (Entf)</translation>
   </message>
   <message>
    <source>Text</source>
-   <translation type="unfinished" />
+   <translation>Text</translation>
   </message>
   <message>
    <source>Text file</source>
-   <translation type="unfinished" />
+   <translation>Textdatei</translation>
   </message>
   <message>
    <source>Text files (*.txt)</source>
-   <translation type="unfinished" />
+   <translation>Textdateien (*.txt)</translation>
   </message>
   <message>
    <source>The Python of the search engine does not start.</source>
-   <translation type="unfinished" />
+   <translation>Das Python der Suchmaschine startet nicht.</translation>
   </message>
   <message>
    <source>The backend is missing from the plugin’s folder.</source>
-   <translation type="unfinished" />
+   <translation>Die Suchmaschine fehlt im Ordner der Erweiterung.</translation>
   </message>
   <message>
    <source>The disk is full.</source>
-   <translation type="unfinished" />
+   <translation>Der Datenträger ist voll.</translation>
   </message>
   <message>
    <source>The environment could not be made.</source>
-   <translation type="unfinished" />
+   <translation>Die Umgebung konnte nicht angelegt werden.</translation>
   </message>
   <message>
    <source>The environment needs {:.0f} GB; {:.1f} GB are free at {}.</source>
-   <translation type="unfinished" />
+   <translation>Die Umgebung braucht {:.0f} GB; {:.1f} GB sind frei auf {}.</translation>
   </message>
   <message>
    <source>The extent cannot be measured.</source>
-   <translation type="unfinished" />
+   <translation>Der Ausschnitt kann nicht vermessen werden.</translation>
   </message>
   <message>
    <source>The extent cannot be placed on the layer.</source>
-   <translation type="unfinished" />
+   <translation>Der Ausschnitt kann nicht auf den Layer übertragen werden.</translation>
   </message>
   <message>
    <source>The extent {} lies outside “{}”, which covers {}.</source>
-   <translation type="unfinished" />
+   <translation>Der Ausschnitt {} liegt außerhalb von „{}“, das {} bedeckt.</translation>
   </message>
   <message>
    <source>The file of “{}” is gone: {}</source>
-   <translation type="unfinished" />
+   <translation>Die Datei von „{}“ ist nicht mehr da: {}</translation>
   </message>
   <message>
    <source>The interpreter does not start.</source>
-   <translation type="unfinished" />
+   <translation>Der Interpreter startet nicht.</translation>
   </message>
   <message>
    <source>The layer cannot be edited.</source>
-   <translation type="unfinished" />
+   <translation>Der Layer kann nicht bearbeitet werden.</translation>
   </message>
   <message>
    <source>The layer cannot be saved.</source>
-   <translation type="unfinished" />
+   <translation>Der Layer kann nicht gespeichert werden.</translation>
   </message>
   <message>
    <source>The log says why.</source>
-   <translation type="unfinished" />
+   <translation>Das Protokoll nennt den Grund.</translation>
   </message>
   <message>
    <source>The network replaces certificates, and pip does not trust the new ones.</source>
-   <translation type="unfinished" />
+   <translation>Das Netzwerk ersetzt Zertifikate, und pip vertraut den neuen nicht.</translation>
   </message>
   <message>
    <source>The new environment does not work: {}.</source>
-   <translation type="unfinished" />
+   <translation>Die neue Umgebung funktioniert nicht: {}.</translation>
   </message>
   <message>
    <source>The polygons cannot be written to {}.</source>
-   <translation type="unfinished" />
+   <translation>Die Polygone können nicht nach {} geschrieben werden.</translation>
   </message>
   <message>
    <source>The proxy asks for a user and a password.</source>
-   <translation type="unfinished" />
+   <translation>Der Proxy verlangt Benutzer und Passwort.</translation>
   </message>
   <message>
    <source>The result {} cannot be opened.</source>
-   <translation type="unfinished" />
+   <translation>Das Ergebnis {} kann nicht geöffnet werden.</translation>
   </message>
   <message>
    <source>The search engine ended in the middle of its work ({}).</source>
-   <translation type="unfinished" />
+   <translation>Die Suchmaschine endete mitten in der Arbeit ({}).</translation>
+  </message>
+  <message>
+   <source>The search engine failed without a message.</source>
+   <translation>Die Suchmaschine ist ohne Meldung gescheitert.</translation>
   </message>
   <message>
    <source>The search engine has not been heard for a while. Wait, or Cancel.</source>
-   <translation type="unfinished" />
+   <translation>Die Suchmaschine meldet sich seit einiger Zeit nicht. Warten oder abbrechen.</translation>
   </message>
   <message>
    <source>The search engine has not been heard for {:.0f} s; Cancel ends it.</source>
-   <translation type="unfinished" />
+   <translation>Die Suchmaschine meldet sich seit {:.0f} s nicht; Abbrechen beendet sie.</translation>
   </message>
   <message>
    <source>The search engine reports a problem.</source>
-   <translation type="unfinished" />
+   <translation>Die Suchmaschine meldet ein Problem.</translation>
   </message>
   <message>
    <source>The search engine runs in a Python of its own, beside QGIS. QGIS’s own Python is not touched.
 
 Set up makes that Python in your user folder and installs free packages into it (about 2 GB with the processor version). The model itself came with the plugin. Nothing else is sent or fetched, then or later.</source>
-   <translation type="unfinished" />
+   <translation>Die Suchmaschine läuft in einem eigenen Python neben QGIS. Das Python von QGIS wird nicht verändert.
+
+Einrichten legt dieses Python in Ihrem Benutzerordner an und installiert freie Pakete darin (etwa 2 GB in der Fassung für den Prozessor). Das Modell selbst kam mit der Erweiterung. Sonst wird nichts gesendet oder geholt, weder jetzt noch später.</translation>
+  </message>
+  <message>
+   <source>The search engine sent a line without end.</source>
+   <translation>Die Suchmaschine hat eine Zeile ohne Ende gesendet.</translation>
+  </message>
+  <message>
+   <source>The search engine speaks protocol {}, this plugin speaks {}.</source>
+   <translation>Die Suchmaschine spricht Protokoll {}, diese Erweiterung {}.</translation>
   </message>
   <message>
    <source>There is no connection to the package index.</source>
-   <translation type="unfinished" />
+   <translation>Es gibt keine Verbindung zum Paketverzeichnis.</translation>
+  </message>
+  <message>
+   <source>There is no other raster file in the project.</source>
+   <translation>Es gibt keine andere Rasterdatei im Projekt.</translation>
   </message>
   <message>
    <source>There is no raster layer to search.</source>
-   <translation type="unfinished" />
+   <translation>Es gibt keinen Rasterlayer zum Durchsuchen.</translation>
+  </message>
+  <message>
+   <source>There is no text to look for.</source>
+   <translation>Es fehlt ein Text, nach dem gesucht wird.</translation>
   </message>
   <message>
    <source>This Python cannot make environments.</source>
-   <translation type="unfinished" />
+   <translation>Dieses Python kann keine Umgebungen anlegen.</translation>
   </message>
   <message>
    <source>This would be {:.0f} million pixels of {:g} m; the limit is {:.0f} million.</source>
-   <translation type="unfinished" />
+   <translation>Das wären {:.0f} Millionen Pixel zu {:g} m; die Grenze liegt bei {:.0f} Millionen.</translation>
   </message>
   <message>
    <source>Threshold</source>
-   <translation type="unfinished" />
+   <translation>Schwellenwert</translation>
   </message>
   <message>
    <source>Threshold (a number, or auto)</source>
-   <translation type="unfinished" />
+   <translation>Schwellenwert (eine Zahl, oder auto)</translation>
   </message>
   <message>
    <source>Threshold in percent</source>
-   <translation type="unfinished" />
+   <translation>Schwellenwert in Prozent</translation>
   </message>
   <message>
    <source>Tiles in the index</source>
-   <translation type="unfinished" />
+   <translation>Kacheln im Index</translation>
   </message>
   <message>
    <source>Tiles that could not be read</source>
-   <translation type="unfinished" />
+   <translation>Kacheln, die nicht gelesen werden konnten</translation>
   </message>
   <message>
    <source>Time</source>
-   <translation type="unfinished" />
+   <translation>Zeit</translation>
+  </message>
+  <message>
+   <source>Type what you are looking for.</source>
+   <translation>Geben Sie ein, was Sie suchen.</translation>
   </message>
   <message>
    <source>Undo</source>
-   <translation type="unfinished" />
+   <translation>Rückgängig</translation>
   </message>
   <message>
    <source>Update</source>
-   <translation type="unfinished" />
+   <translation>Aktualisieren</translation>
+  </message>
+  <message>
+   <source>Update the plugin and its environment together.</source>
+   <translation>Aktualisieren Sie Erweiterung und Umgebung gemeinsam.</translation>
   </message>
   <message>
    <source>Use a Python that has the packages already</source>
-   <translation type="unfinished" />
+   <translation>Ein Python verwenden, das die Pakete schon hat</translation>
   </message>
   <message>
    <source>Wait for it, or cancel it.</source>
-   <translation type="unfinished" />
+   <translation>Warten Sie darauf oder brechen Sie ab.</translation>
   </message>
   <message>
-   <source>What are you looking for? Several: separated by ;</source>
-   <translation type="unfinished" />
+   <source>What are you looking for? In English; several: separated by ;</source>
+   <translation>Was suchen Sie? Auf Englisch; mehrere: durch ; getrennt</translation>
   </message>
   <message>
    <source>What to look for</source>
-   <translation type="unfinished" />
+   <translation>Wonach gesucht wird</translation>
   </message>
   <message>
    <source>What to look for (several: separated by ;)</source>
-   <translation type="unfinished" />
+   <translation>Wonach gesucht wird, auf Englisch (mehrere: durch ; getrennt)</translation>
   </message>
   <message>
    <source>What to outline</source>
-   <translation type="unfinished" />
+   <translation>Was umrissen wird</translation>
   </message>
   <message>
    <source>What to outline (several classes: separated by ;)</source>
-   <translation type="unfinished" />
+   <translation>Was umrissen wird, auf Englisch (mehrere Klassen: durch ; getrennt)</translation>
   </message>
   <message>
    <source>What to outline: building; road; tree</source>
-   <translation type="unfinished" />
+   <translation>Was umrissen wird (englisch): building; road; tree</translation>
   </message>
   <message>
    <source>Where</source>
-   <translation type="unfinished" />
+   <translation>Wo</translation>
   </message>
   <message>
    <source>Where to look</source>
-   <translation type="unfinished" />
+   <translation>Wo gesucht wird</translation>
   </message>
   <message>
    <source>Whole layer</source>
-   <translation type="unfinished" />
+   <translation>Ganzer Layer</translation>
   </message>
   <message>
    <source>Write what was discarded into the layer</source>
-   <translation type="unfinished" />
+   <translation>Was verworfen wurde, in den Layer schreiben</translation>
   </message>
   <message>
    <source>Writes a raster of scores: how much each place looks like a text. Places without data stay empty.
 
 Scores rank places for one text; they are not comparable between texts.</source>
-   <translation type="unfinished" />
+   <translation>Schreibt ein Raster der Bewertungen: wie sehr jeder Ort einem Text entspricht. Orte ohne Daten bleiben leer.
+
+Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleichbar.</translation>
   </message>
   <message>
    <source>Your antivirus may block it; see the log.</source>
-   <translation type="unfinished" />
+   <translation>Ihr Virenschutz blockiert sie vielleicht; siehe Protokoll.</translation>
   </message>
   <message>
    <source>Zoom to</source>
-   <translation type="unfinished" />
+   <translation>Heranzoomen</translation>
   </message>
   <message>
    <source>Zoom to the layer and choose again.</source>
-   <translation type="unfinished" />
+   <translation>Zoomen Sie auf den Layer und wählen Sie erneut.</translation>
   </message>
   <message>
    <source>Zoom to the layer, or choose the whole layer.</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>a harbour with small boats</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>a road crossing; a roundabout</source>
-   <translation type="unfinished" />
+   <translation>Zoomen Sie auf den Layer, oder wählen Sie den ganzen Layer.</translation>
   </message>
   <message>
    <source>automatic</source>
-   <translation type="unfinished" />
+   <translation>automatisch</translation>
+  </message>
+  <message>
+   <source>blocks</source>
+   <translation>Blöcke</translation>
   </message>
   <message>
    <source>bundled</source>
-   <translation type="unfinished" />
+   <translation>mitgeliefert</translation>
   </message>
   <message>
    <source>chosen here</source>
-   <translation type="unfinished" />
+   <translation>hier gewählt</translation>
   </message>
   <message>
    <source>clip,text,search,imagery,aerial,satellite,ai,deep learning</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>dense forest</source>
-   <translation type="unfinished" />
+   <translation>clip,text,suche,bilder,luftbild,satellit,ki,deep learning</translation>
   </message>
   <message>
    <source>does not start</source>
-   <translation type="unfinished" />
+   <translation>startet nicht</translation>
   </message>
   <message>
    <source>environment variable RSVLM_PYTHON</source>
-   <translation type="unfinished" />
+   <translation>Umgebungsvariable RSVLM_PYTHON</translation>
   </message>
   <message>
    <source>examples</source>
-   <translation type="unfinished" />
+   <translation>Beispiele</translation>
   </message>
   <message>
    <source>exit status {}</source>
-   <translation type="unfinished" />
+   <translation>Exit-Status {}</translation>
   </message>
   <message>
    <source>found by itself</source>
-   <translation type="unfinished" />
+   <translation>wird selbst gefunden</translation>
   </message>
   <message>
    <source>found on the path</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>houses</source>
-   <translation type="unfinished" />
+   <translation>im Suchpfad gefunden</translation>
   </message>
   <message>
    <source>is Python {}; 3.10 or newer is needed</source>
-   <translation type="unfinished" />
+   <translation>ist Python {}; 3.10 oder neuer wird gebraucht</translation>
   </message>
   <message>
    <source>is no Python that works</source>
-   <translation type="unfinished" />
+   <translation>ist kein funktionierendes Python</translation>
   </message>
   <message>
    <source>it crashed</source>
-   <translation type="unfinished" />
+   <translation>sie ist abgestürzt</translation>
   </message>
   <message>
    <source>like the examples</source>
-   <translation type="unfinished" />
+   <translation>wie die Beispiele</translation>
   </message>
   <message>
    <source>new</source>
-   <translation type="unfinished" />
+   <translation>neu</translation>
   </message>
   <message>
    <source>no Python that works</source>
-   <translation type="unfinished" />
+   <translation>kein funktionierendes Python</translation>
   </message>
   <message>
    <source>none</source>
-   <translation type="unfinished" />
+   <translation>keine</translation>
   </message>
   <message>
    <source>not usable</source>
-   <translation type="unfinished" />
+   <translation>nicht verwendbar</translation>
   </message>
   <message>
    <source>ok, or what is wrong</source>
-   <translation type="unfinished" />
+   <translation>ok, oder was nicht stimmt</translation>
   </message>
   <message>
-   <source>parts drawn</source>
-   <translation type="unfinished" />
+   <source>parts</source>
+   <translation>Teile</translation>
   </message>
   <message>
    <source>removed raster</source>
-   <translation type="unfinished" />
+   <translation>entferntes Raster</translation>
   </message>
   <message>
    <source>segment-geospatial (if installed)</source>
-   <translation type="unfinished" />
+   <translation>segment-geospatial (wenn installiert)</translation>
   </message>
   <message>
    <source>set in the options</source>
-   <translation type="unfinished" />
+   <translation>in den Optionen gesetzt</translation>
   </message>
   <message>
    <source>snap to edges in the image</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>solar panels on a roof</source>
-   <translation type="unfinished" />
+   <translation>an Kanten im Bild legen</translation>
   </message>
   <message>
    <source>the bundled one; or a folder, or open_clip:NAME/PRETRAINED</source>
-   <translation type="unfinished" />
+   <translation>das mitgelieferte; oder ein Ordner, oder open_clip:NAME/PRETRAINED</translation>
   </message>
   <message>
    <source>the checkout’s environment</source>
-   <translation type="unfinished" />
+   <translation>die Umgebung der Arbeitskopie</translation>
   </message>
   <message>
    <source>the plugin’s own environment</source>
-   <translation type="unfinished" />
+   <translation>die eigene Umgebung der Erweiterung</translation>
   </message>
   <message>
    <source>the user’s cache</source>
-   <translation type="unfinished" />
+   <translation>der Cache des Benutzers</translation>
+  </message>
+  <message>
+   <source>tiles</source>
+   <translation>Kacheln</translation>
+  </message>
+  <message>
+   <source>windows</source>
+   <translation>Fenster</translation>
   </message>
   <message>
    <source>{:.0f} min left</source>
-   <translation type="unfinished" />
+   <translation>noch {:.0f} min</translation>
   </message>
   <message>
    <source>{:.0f} s left</source>
-   <translation type="unfinished" />
+   <translation>noch {:.0f} s</translation>
   </message>
   <message>
    <source>{:.1f} h left</source>
-   <translation type="unfinished" />
+   <translation>noch {:.1f} h</translation>
   </message>
   <message>
    <source>{} cannot be written.</source>
-   <translation type="unfinished" />
+   <translation>{} kann nicht geschrieben werden.</translation>
   </message>
   <message>
    <source>{} is {}; Python 3.10 or newer is needed.</source>
-   <translation type="unfinished" />
+   <translation>{} ist {}; Python 3.10 oder neuer wird gebraucht.</translation>
   </message>
   <message>
    <source>{} of {} {}</source>
-   <translation type="unfinished" />
+   <translation>{} von {} {}</translation>
   </message>
   <message>
    <source>{} outlines</source>
-   <translation type="unfinished" />
+   <translation>{} Umrisse</translation>
   </message>
   <message>
    <source>{} outlines are copied; Undo in the layer takes them out again.</source>
-   <translation type="unfinished" />
+   <translation>{} Umrisse werden kopiert; Rückgängig im Layer nimmt sie wieder heraus.</translation>
   </message>
   <message>
    <source>{} parts of the layer have empty places: nothing is there, or it did not arrive.</source>
-   <translation type="unfinished" />
+   <translation>{} Teile des Layers haben leere Stellen: dort ist nichts, oder es kam nicht an.</translation>
   </message>
   <message>
    <source>{} places found</source>
-   <translation type="unfinished" />
+   <translation>{} Orte gefunden</translation>
   </message>
   <message>
    <source>{} places of {} tiles</source>
-   <translation type="unfinished" />
+   <translation>{} Orte aus {} Kacheln</translation>
   </message>
   <message>
    <source>{} tiles could not be read; they are listed in the log.</source>
-   <translation type="unfinished" />
+   <translation>{} Kacheln konnten nicht gelesen werden; sie stehen im Protokoll.</translation>
   </message>
   <message>
    <source>{} tiles in {}</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>{} {}</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>{} · {}</source>
-   <translation type="unfinished" />
+   <translation>{} Kacheln in {}</translation>
   </message>
   <message>
    <source>{}: {} outlines, threshold {:.0f} %</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>{}: {}.</source>
-   <translation type="unfinished" />
+   <translation>{}: {} Umrisse, Schwellenwert {:.0f} %</translation>
   </message>
   <message>
    <source>“{}” cannot be read.</source>
-   <translation type="unfinished" />
+   <translation>„{}“ kann nicht gelesen werden.</translation>
+  </message>
+  <message>
+   <source>“{}” does not name three bands.</source>
+   <translation>„{}“ nennt keine drei Bänder.</translation>
   </message>
   <message>
    <source>“{}” has no coordinate system.</source>
-   <translation type="unfinished" />
+   <translation>„{}“ hat kein Koordinatensystem.</translation>
   </message>
   <message>
    <source>“{}” has to be fetched first: {} × {} pixels of {:.2f} m, about {} requests and {:.0f} MB. Mind the terms of the service.</source>
-   <translation type="unfinished" />
+   <translation>„{}“ muss zuerst geholt werden: {} × {} Pixel zu {:.2f} m, etwa {} Anfragen und {:.0f} MB. Beachten Sie die Bedingungen des Dienstes.</translation>
   </message>
   <message>
    <source>“{}” is a service without a pixel size of its own.</source>
-   <translation type="unfinished" />
+   <translation>„{}“ ist ein Dienst ohne eigene Pixelgröße.</translation>
   </message>
   <message>
    <source>“{}” is not a file ({}).</source>
-   <translation type="unfinished" />
+   <translation>„{}“ ist keine Datei ({}).</translation>
+  </message>
+  <message>
+   <source>“{}” is not a list of pixel sizes.</source>
+   <translation>„{}“ ist keine Liste von Pixelgrößen.</translation>
+  </message>
+  <message>
+   <source>“{}” is not a threshold.</source>
+   <translation>„{}“ ist kein Schwellenwert.</translation>
   </message>
  </context>
 </TS>

@@ -5,223 +5,223 @@
   <name>SearchImageryByText</name>
   <message>
    <source>&lt;p&gt;&lt;b&gt;Type what you are looking for, and get the places in your images.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Everything is computed on this computer: no account, no upload. The search engine runs in a Python of its own, which has to be set up once (a few minutes, about 2 GB).&lt;/p&gt;</source>
-   <translation type="unfinished" />
+   <translation>&lt;p&gt;&lt;b&gt;Escriba lo que busca y obtenga los lugares en sus imágenes.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Todo se calcula en este ordenador: sin cuenta, sin subir nada. El motor de búsqueda funciona en un Python propio, que hay que preparar una vez (unos minutos, unos 2 GB).&lt;/p&gt;</translation>
   </message>
   <message>
    <source>A file cannot be written.</source>
-   <translation type="unfinished" />
+   <translation>No se puede escribir un archivo.</translation>
   </message>
   <message>
    <source>A layer is being drawn.</source>
-   <translation type="unfinished" />
+   <translation>Se está dibujando una capa.</translation>
   </message>
   <message>
    <source>A package was not found.</source>
-   <translation type="unfinished" />
+   <translation>No se encontró un paquete.</translation>
   </message>
   <message>
    <source>A place cannot be shown on this map.</source>
-   <translation type="unfinished" />
+   <translation>Un lugar no se puede mostrar en este mapa.</translation>
   </message>
   <message>
    <source>A search is under way.</source>
-   <translation type="unfinished" />
+   <translation>Hay una búsqueda en curso.</translation>
   </message>
   <message>
    <source>Add one and choose it.</source>
-   <translation type="unfinished" />
+   <translation>Añada una y selecciónela.</translation>
   </message>
   <message>
    <source>Add the raster again.</source>
-   <translation type="unfinished" />
+   <translation>Añada el ráster de nuevo.</translation>
   </message>
   <message>
    <source>All is well.</source>
-   <translation type="unfinished" />
+   <translation>Todo está bien.</translation>
   </message>
   <message>
    <source>Append outlines</source>
-   <translation type="unfinished" />
+   <translation>Añadir contornos</translation>
   </message>
   <message>
    <source>Append outlines to a layer</source>
-   <translation type="unfinished" />
+   <translation>Añadir contornos a una capa</translation>
   </message>
   <message>
    <source>Append to layer…</source>
-   <translation type="unfinished" />
+   <translation>Añadir a una capa…</translation>
   </message>
   <message>
    <source>Area (m²)</source>
-   <translation type="unfinished" />
+   <translation>Área (m²)</translation>
   </message>
   <message>
    <source>Ask</source>
-   <translation type="unfinished" />
+   <translation>Preguntar</translation>
   </message>
   <message>
    <source>Ask about it: how many buildings are there?</source>
-   <translation type="unfinished" />
+   <translation>Pregunte (en inglés): how many buildings are there?</translation>
   </message>
   <message>
    <source>Bands for red, green, blue (empty: automatic)</source>
-   <translation type="unfinished" />
+   <translation>Bandas para rojo, verde y azul (vacío: automático)</translation>
   </message>
   <message>
    <source>Best confidence</source>
-   <translation type="unfinished" />
+   <translation>Mejor confianza</translation>
   </message>
   <message>
    <source>Best score</source>
-   <translation type="unfinished" />
+   <translation>Mejor puntuación</translation>
   </message>
   <message>
    <source>Build</source>
-   <translation type="unfinished" />
+   <translation>Crear</translation>
   </message>
   <message>
    <source>Build again</source>
-   <translation type="unfinished" />
+   <translation>Crear de nuevo</translation>
   </message>
   <message>
    <source>Build search index</source>
-   <translation type="unfinished" />
+   <translation>Crear índice de búsqueda</translation>
   </message>
   <message>
    <source>Building the index…</source>
-   <translation type="unfinished" />
+   <translation>Creando el índice…</translation>
   </message>
   <message>
    <source>Cancel</source>
-   <translation type="unfinished" />
+   <translation>Cancelar</translation>
   </message>
   <message>
    <source>Caption extent</source>
-   <translation type="unfinished" />
+   <translation>Describir extensión</translation>
   </message>
   <message>
    <source>Caption or answer</source>
-   <translation type="unfinished" />
+   <translation>Descripción o respuesta</translation>
   </message>
   <message>
    <source>Certificates</source>
-   <translation type="unfinished" />
+   <translation>Certificados</translation>
   </message>
   <message>
    <source>Certificates for Set up</source>
-   <translation type="unfinished" />
+   <translation>Certificados para la preparación</translation>
   </message>
   <message>
    <source>Check environment</source>
-   <translation type="unfinished" />
+   <translation>Comprobar el entorno</translation>
   </message>
   <message>
    <source>Check environment…</source>
-   <translation type="unfinished" />
+   <translation>Comprobar el entorno…</translation>
   </message>
   <message>
    <source>Check its file.</source>
-   <translation type="unfinished" />
+   <translation>Compruebe su archivo.</translation>
   </message>
   <message>
    <source>Check the network or, for a wheelhouse, that it has the packages for this Python version.</source>
-   <translation type="unfinished" />
+   <translation>Compruebe la red o, si usa una carpeta de wheels, que tenga los paquetes para esta versión de Python.</translation>
   </message>
   <message>
    <source>Check the network, or use a folder of wheels.</source>
-   <translation type="unfinished" />
+   <translation>Compruebe la red o use una carpeta de wheels.</translation>
   </message>
   <message>
    <source>Checking the environment</source>
-   <translation type="unfinished" />
+   <translation>Comprobando el entorno</translation>
   </message>
   <message>
    <source>Choose Set up in the panel Search imagery by text, or name an interpreter under Settings › Options.</source>
-   <translation type="unfinished" />
+   <translation>Elija Preparar en el panel «Buscar en imágenes con texto» o indique un intérprete en Configuración › Opciones.</translation>
   </message>
   <message>
    <source>Choose a raster layer or the folder of an index.</source>
-   <translation type="unfinished" />
+   <translation>Elija una capa ráster o la carpeta de un índice.</translation>
   </message>
   <message>
    <source>Choose a smaller extent or larger pixels.</source>
-   <translation type="unfinished" />
+   <translation>Elija una extensión menor o píxeles más grandes.</translation>
   </message>
   <message>
    <source>Choose another CRS for the project.</source>
-   <translation type="unfinished" />
+   <translation>Elija otro SRC para el proyecto.</translation>
   </message>
   <message>
    <source>Choose another interpreter to start from.</source>
-   <translation type="unfinished" />
+   <translation>Elija otro intérprete de partida.</translation>
   </message>
   <message>
    <source>Choose another one to start from.</source>
-   <translation type="unfinished" />
+   <translation>Elija otro como punto de partida.</translation>
   </message>
   <message>
    <source>Choose another one.</source>
-   <translation type="unfinished" />
+   <translation>Elija otro.</translation>
   </message>
   <message>
    <source>Class</source>
-   <translation type="unfinished" />
+   <translation>Clase</translation>
   </message>
   <message>
    <source>Classes (separated by commas)</source>
-   <translation type="unfinished" />
+   <translation>Clases (separadas por comas)</translation>
   </message>
   <message>
    <source>Classified tiles</source>
-   <translation type="unfinished" />
+   <translation>Teselas clasificadas</translation>
   </message>
   <message>
    <source>Classify tiles</source>
-   <translation type="unfinished" />
+   <translation>Clasificar teselas</translation>
   </message>
   <message>
    <source>Clear</source>
-   <translation type="unfinished" />
+   <translation>Vaciar</translation>
   </message>
   <message>
    <source>Clear search history</source>
-   <translation type="unfinished" />
+   <translation>Vaciar el historial de búsqueda</translation>
   </message>
   <message>
    <source>Close</source>
-   <translation type="unfinished" />
+   <translation>Cerrar</translation>
   </message>
   <message>
    <source>Compute on</source>
-   <translation type="unfinished" />
+   <translation>Calcular en</translation>
   </message>
   <message>
    <source>Confidence</source>
-   <translation type="unfinished" />
+   <translation>Confianza</translation>
   </message>
   <message>
    <source>Confidence from</source>
-   <translation type="unfinished" />
+   <translation>Confianza desde</translation>
   </message>
   <message>
    <source>Continue</source>
-   <translation type="unfinished" />
+   <translation>Continuar</translation>
   </message>
   <message>
    <source>Copy all</source>
-   <translation type="unfinished" />
+   <translation>Copiar todo</translation>
   </message>
   <message>
    <source>Copy coordinates</source>
-   <translation type="unfinished" />
+   <translation>Copiar coordenadas</translation>
   </message>
   <message>
    <source>Copy report</source>
-   <translation type="unfinished" />
+   <translation>Copiar informe</translation>
   </message>
   <message>
    <source>Copy the outlines, or the marked ones, into another polygon layer</source>
-   <translation type="unfinished" />
+   <translation>Copiar los contornos, o los marcados, a otra capa de polígonos</translation>
   </message>
   <message>
    <source>Cuts a raster into ground-sized tiles, computes what each shows, and keeps that in an index folder. Searching an index takes milliseconds, however often.
@@ -229,91 +229,95 @@
 Running it again on the same folder finishes what was left, adds a new raster, and does nothing where nothing changed. Cancel keeps the finished part.
 
 Everything is computed on this computer; no imagery leaves it.</source>
-   <translation type="unfinished" />
+   <translation>Divide un ráster en teselas de tamaño fijo sobre el terreno, calcula qué muestra cada una y lo guarda en una carpeta de índice. Buscar en un índice tarda milisegundos, tantas veces como se quiera.
+
+Al ejecutarlo de nuevo con la misma carpeta termina lo que faltaba, añade un ráster nuevo y no hace nada donde nada ha cambiado. Cancelar conserva la parte terminada.
+
+Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
   </message>
   <message>
    <source>Delete</source>
-   <translation type="unfinished" />
+   <translation>Eliminar</translation>
   </message>
   <message>
    <source>Describe</source>
-   <translation type="unfinished" />
+   <translation>Describir</translation>
   </message>
   <message>
    <source>Describe what lies in the extent chosen under Where</source>
-   <translation type="unfinished" />
+   <translation>Describir lo que hay en la extensión elegida en «Dónde»</translation>
   </message>
   <message>
    <source>Describes in a sentence what an extent of a raster shows. With a question, answers that instead. Extents of a few hundred metres work best.</source>
-   <translation type="unfinished" />
+   <translation>Describe en una frase lo que muestra una extensión de un ráster. Si hay una pregunta, la responde. Funcionan mejor las extensiones de unos cientos de metros.</translation>
   </message>
   <message>
    <source>Descriptions and answers</source>
-   <translation type="unfinished" />
+   <translation>Descripciones y respuestas</translation>
   </message>
   <message>
    <source>Descriptions and answers appear here.</source>
-   <translation type="unfinished" />
+   <translation>Las descripciones y respuestas aparecen aquí.</translation>
   </message>
   <message>
    <source>Discard</source>
-   <translation type="unfinished" />
+   <translation>Descartar</translation>
   </message>
   <message>
    <source>Discard outlines</source>
-   <translation type="unfinished" />
+   <translation>Descartar contornos</translation>
   </message>
   <message>
    <source>Draw</source>
-   <translation type="unfinished" />
+   <translation>Dibujar</translation>
   </message>
   <message>
    <source>Draw a rectangle on the map</source>
-   <translation type="unfinished" />
+   <translation>Dibujar un rectángulo en el mapa</translation>
   </message>
   <message>
    <source>Draw a rectangle on the map to read what it shows. A few hundred metres work best.</source>
-   <translation type="unfinished" />
+   <translation>Dibuje un rectángulo en el mapa para leer lo que muestra. Lo mejor son unos cientos de metros.</translation>
   </message>
   <message>
    <source>Draw one on the map with the button.</source>
-   <translation type="unfinished" />
+   <translation>Dibuje uno en el mapa con el botón.</translation>
   </message>
   <message>
    <source>Drawing {} × {} pixels of {:g} m: about {} requests.</source>
-   <translation type="unfinished" />
+   <translation>Dibujando {} × {} píxeles de {:g} m: unas {} peticiones.</translation>
   </message>
   <message>
    <source>Drawing “{}”…</source>
-   <translation type="unfinished" />
+   <translation>Dibujando «{}»…</translation>
   </message>
   <message>
    <source>Drawn rectangle</source>
-   <translation type="unfinished" />
+   <translation>Rectángulo dibujado</translation>
   </message>
   <message>
    <source>Enter them under Settings › Options › Network.</source>
-   <translation type="unfinished" />
+   <translation>Indíquelos en Configuración › Opciones › Red.</translation>
   </message>
   <message>
    <source>Examples: {} like, {} not like</source>
-   <translation type="unfinished" />
+   <translation>Ejemplos: {} parecidos, {} distintos</translation>
   </message>
   <message>
    <source>Extent</source>
-   <translation type="unfinished" />
+   <translation>Extensión</translation>
   </message>
   <message>
    <source>Failed tiles</source>
-   <translation type="unfinished" />
+   <translation>Teselas fallidas</translation>
   </message>
   <message>
    <source>Fault</source>
-   <translation type="unfinished" />
+   <translation>Fallo</translation>
   </message>
   <message>
    <source>Find places: {}</source>
-   <translation type="unfinished" />
+   <translation>Buscar lugares: {}</translation>
   </message>
   <message>
    <source>Finds the places of a raster that look like a text and returns them as ranked polygons with a score (the cosine of the model) and a confidence between 0 and 1 that can be compared between texts.
@@ -321,283 +325,307 @@ Everything is computed on this computer; no imagery leaves it.</source>
 Several texts are separated by semicolons. With a raster, the index is built on the first search and kept; with an index folder the search takes milliseconds.
 
 Short descriptions of what is seen from above work best: “a harbour with small boats”, “solar panels on a roof”, “dense forest”. Everything is computed on this computer; no imagery leaves it.</source>
-   <translation type="unfinished" />
+   <translation>Encuentra los lugares de un ráster que se parecen a un texto y los devuelve como polígonos ordenados, con una puntuación (el coseno del modelo) y una confianza entre 0 y 1 que se puede comparar entre textos.
+
+Varios textos se separan con punto y coma. Con un ráster, el índice se crea en la primera búsqueda y se conserva; con una carpeta de índice la búsqueda tarda milisegundos.
+
+Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arriba: «a harbour with small boats», «solar panels on a roof», «dense forest». Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
   </message>
   <message>
    <source>Finished parts are kept.</source>
-   <translation type="unfinished" />
+   <translation>Las partes terminadas se conservan.</translation>
   </message>
   <message>
    <source>Finished parts are kept: run it again to continue. The log panel has its last words.</source>
-   <translation type="unfinished" />
+   <translation>Las partes terminadas se conservan: ejecútelo de nuevo para continuar. El registro tiene sus últimas líneas.</translation>
   </message>
   <message>
    <source>Folder for indexes</source>
-   <translation type="unfinished" />
+   <translation>Carpeta de índices</translation>
   </message>
   <message>
    <source>Folder for results</source>
-   <translation type="unfinished" />
+   <translation>Carpeta de resultados</translation>
   </message>
   <message>
    <source>Folder of wheels</source>
-   <translation type="unfinished" />
+   <translation>Carpeta de wheels</translation>
   </message>
   <message>
    <source>For a computer without network: a folder that pip download has filled</source>
-   <translation type="unfinished" />
+   <translation>Para un ordenador sin red: una carpeta llenada con pip download</translation>
   </message>
   <message>
    <source>For networks that replace certificates: your organisation’s file</source>
-   <translation type="unfinished" />
+   <translation>Para redes que sustituyen certificados: el archivo de su organización</translation>
   </message>
   <message>
    <source>For the processor only (smaller; choose this without an NVIDIA card)</source>
-   <translation type="unfinished" />
+   <translation>Solo para el procesador (más pequeño; elija esto sin tarjeta NVIDIA)</translation>
   </message>
   <message>
    <source>Forget all examples</source>
-   <translation type="unfinished" />
+   <translation>Olvidar todos los ejemplos</translation>
+  </message>
+  <message>
+   <source>Give a number, or auto.</source>
+   <translation>Indique un número o auto.</translation>
+  </message>
+  <message>
+   <source>Give metres per pixel separated by commas, such as 0.3, 0.6.</source>
+   <translation>Indique metros por píxel separados por comas, por ejemplo 0.3, 0.6.</translation>
+  </message>
+  <message>
+   <source>Give red, green and blue as band numbers, such as 4,3,2.</source>
+   <translation>Indique rojo, verde y azul como números de banda, por ejemplo 4,3,2.</translation>
   </message>
   <message>
    <source>Give the pixel size in metres.</source>
-   <translation type="unfinished" />
+   <translation>Indique el tamaño de píxel en metros.</translation>
   </message>
   <message>
    <source>Gives every tile of a raster the class that fits it best, with its score. Classes are free words, separated by commas. It also serves to compare how well different wordings work.</source>
-   <translation type="unfinished" />
+   <translation>Da a cada tesela de un ráster la clase que mejor le corresponde, con su puntuación. Las clases son palabras libres en inglés, separadas por comas. También sirve para comparar formulaciones.</translation>
   </message>
   <message>
    <source>Heatmap</source>
-   <translation type="unfinished" />
+   <translation>Mapa de calor</translation>
   </message>
   <message>
    <source>Heatmap of “{}”…</source>
-   <translation type="unfinished" />
+   <translation>Mapa de calor de «{}»…</translation>
   </message>
   <message>
    <source>Heatmap: {}</source>
-   <translation type="unfinished" />
+   <translation>Mapa de calor: {}</translation>
   </message>
   <message>
    <source>Index</source>
-   <translation type="unfinished" />
+   <translation>Índice</translation>
   </message>
   <message>
    <source>Index folder (….rsindex)</source>
-   <translation type="unfinished" />
+   <translation>Carpeta de índice (….rsindex)</translation>
   </message>
   <message>
    <source>Index: grows with the searches; build it to search the whole raster in milliseconds</source>
-   <translation type="unfinished" />
+   <translation>Índice: crece con las búsquedas; créelo para buscar en todo el ráster en milisegundos</translation>
   </message>
   <message>
    <source>Index: out of date, the raster has changed</source>
-   <translation type="unfinished" />
+   <translation>Índice: anticuado, el ráster ha cambiado</translation>
   </message>
   <message>
    <source>Index: unfinished, {:.1f} MB</source>
-   <translation type="unfinished" />
+   <translation>Índice: sin terminar, {:.1f} MB</translation>
   </message>
   <message>
    <source>Index: {} tiles, {:.1f} MB</source>
-   <translation type="unfinished" />
+   <translation>Índice: {} teselas, {:.1f} MB</translation>
   </message>
   <message>
    <source>Install the plugin again.</source>
-   <translation type="unfinished" />
+   <translation>Instale el complemento de nuevo.</translation>
   </message>
   <message>
    <source>Installing packages; this takes some minutes…</source>
-   <translation type="unfinished" />
+   <translation>Instalando paquetes; tarda unos minutos…</translation>
   </message>
   <message>
    <source>Interpreters</source>
-   <translation type="unfinished" />
+   <translation>Intérpretes</translation>
   </message>
   <message>
    <source>Layer</source>
-   <translation type="unfinished" />
+   <translation>Capa</translation>
   </message>
   <message>
    <source>Log</source>
-   <translation type="unfinished" />
+   <translation>Registro</translation>
   </message>
   <message>
    <source>Looking at the place…</source>
-   <translation type="unfinished" />
+   <translation>Mirando el lugar…</translation>
   </message>
   <message>
    <source>Looking for the search engine</source>
-   <translation type="unfinished" />
+   <translation>Buscando el motor de búsqueda</translation>
   </message>
   <message>
    <source>Lowest confidence shown</source>
-   <translation type="unfinished" />
+   <translation>Confianza mínima mostrada</translation>
   </message>
   <message>
    <source>Lowest score</source>
-   <translation type="unfinished" />
+   <translation>Puntuación mínima</translation>
   </message>
   <message>
    <source>Make an environment for the search engine</source>
-   <translation type="unfinished" />
+   <translation>Crear un entorno para el motor de búsqueda</translation>
   </message>
   <message>
    <source>Make room and try again.</source>
-   <translation type="unfinished" />
+   <translation>Libere espacio e inténtelo de nuevo.</translation>
   </message>
   <message>
    <source>Make room on the disk.</source>
-   <translation type="unfinished" />
+   <translation>Libere espacio en el disco.</translation>
   </message>
   <message>
    <source>Make room, or use an existing interpreter.</source>
-   <translation type="unfinished" />
+   <translation>Libere espacio o use un intérprete existente.</translation>
   </message>
   <message>
    <source>Making an empty environment…</source>
-   <translation type="unfinished" />
+   <translation>Creando un entorno vacío…</translation>
   </message>
   <message>
    <source>Map view</source>
-   <translation type="unfinished" />
+   <translation>Vista del mapa</translation>
   </message>
   <message>
    <source>Markdown files (*.md)</source>
-   <translation type="unfinished" />
+   <translation>Archivos Markdown (*.md)</translation>
   </message>
   <message>
    <source>Mask raster</source>
-   <translation type="unfinished" />
+   <translation>Ráster de máscara</translation>
   </message>
   <message>
    <source>Mean score</source>
-   <translation type="unfinished" />
+   <translation>Puntuación media</translation>
   </message>
   <message>
    <source>Metres per pixel to look at, separated by commas: small objects need small ones</source>
-   <translation type="unfinished" />
+   <translation>Metros por píxel con los que mirar, separados por comas: los objetos pequeños necesitan valores pequeños</translation>
   </message>
   <message>
    <source>Model</source>
-   <translation type="unfinished" />
+   <translation>Modelo</translation>
   </message>
   <message>
    <source>Model (empty: the one in the options, else the bundled one)</source>
-   <translation type="unfinished" />
+   <translation>Modelo (vacío: el de las opciones o, si no, el incluido)</translation>
   </message>
   <message>
    <source>More like these examples</source>
-   <translation type="unfinished" />
+   <translation>Más como estos ejemplos</translation>
   </message>
   <message>
    <source>More like this</source>
-   <translation type="unfinished" />
+   <translation>Más como este</translation>
   </message>
   <message>
    <source>Move it to see at once, on the map, what a threshold would outline</source>
-   <translation type="unfinished" />
+   <translation>Muévalo para ver al instante en el mapa lo que delimitaría un umbral</translation>
+  </message>
+  <message>
+   <source>Name at least two classes.</source>
+   <translation>Indique al menos dos clases.</translation>
   </message>
   <message>
    <source>Name your organisation’s certificate file in the options of this plugin.</source>
-   <translation type="unfinished" />
+   <translation>Indique el archivo de certificados de su organización en las opciones de este complemento.</translation>
   </message>
   <message>
    <source>Neither a raster nor a search index is given, or the raster cannot be opened.</source>
-   <translation type="unfinished" />
+   <translation>No se indicó ni un ráster ni un índice de búsqueda, o el ráster no se puede abrir.</translation>
   </message>
   <message>
    <source>Network</source>
-   <translation type="unfinished" />
+   <translation>Red</translation>
   </message>
   <message>
    <source>No Python was found that can run the search engine.</source>
-   <translation type="unfinished" />
+   <translation>No se encontró ningún Python que pueda ejecutar el motor de búsqueda.</translation>
   </message>
   <message>
    <source>No answer.</source>
-   <translation type="unfinished" />
+   <translation>Sin respuesta.</translation>
   </message>
   <message>
    <source>No place was found. Try other words, or a larger extent.</source>
-   <translation type="unfinished" />
+   <translation>No se encontró ningún lugar. Pruebe otras palabras o una extensión mayor.</translation>
   </message>
   <message>
    <source>No polygon is selected.</source>
-   <translation type="unfinished" />
+   <translation>No hay ningún polígono seleccionado.</translation>
   </message>
   <message>
    <source>No rectangle is drawn.</source>
-   <translation type="unfinished" />
+   <translation>No hay ningún rectángulo dibujado.</translation>
   </message>
   <message>
    <source>No user name and no home folder is in it.</source>
-   <translation type="unfinished" />
+   <translation>No contiene ni nombre de usuario ni carpeta personal.</translation>
   </message>
   <message>
    <source>Not like these examples</source>
-   <translation type="unfinished" />
+   <translation>No como estos ejemplos</translation>
   </message>
   <message>
    <source>Not like this</source>
-   <translation type="unfinished" />
+   <translation>No como este</translation>
   </message>
   <message>
    <source>Nothing was changed.</source>
-   <translation type="unfinished" />
+   <translation>No se cambió nada.</translation>
   </message>
   <message>
    <source>Nothing was outlined. Try a lower threshold, or other words.</source>
-   <translation type="unfinished" />
+   <translation>No se delimitó nada. Pruebe un umbral más bajo u otras palabras.</translation>
   </message>
   <message>
    <source>Number of outlines</source>
-   <translation type="unfinished" />
+   <translation>Número de contornos</translation>
   </message>
   <message>
    <source>Number of places</source>
-   <translation type="unfinished" />
+   <translation>Número de lugares</translation>
   </message>
   <message>
    <source>Number of places found</source>
-   <translation type="unfinished" />
+   <translation>Número de lugares encontrados</translation>
   </message>
   <message>
    <source>Number of tiles</source>
-   <translation type="unfinished" />
+   <translation>Número de teselas</translation>
   </message>
   <message>
    <source>On Debian and Ubuntu install python3-venv, or choose another interpreter.</source>
-   <translation type="unfinished" />
+   <translation>En Debian y Ubuntu instale python3-venv o elija otro intérprete.</translation>
+  </message>
+  <message>
+   <source>One class gives nothing to choose from.</source>
+   <translation>Con una sola clase no hay nada que elegir.</translation>
   </message>
   <message>
    <source>Only in this extent</source>
-   <translation type="unfinished" />
+   <translation>Solo en esta extensión</translation>
   </message>
   <message>
    <source>Only inside these polygons</source>
-   <translation type="unfinished" />
+   <translation>Solo dentro de estos polígonos</translation>
   </message>
   <message>
    <source>Outline</source>
-   <translation type="unfinished" />
+   <translation>Delimitar</translation>
   </message>
   <message>
    <source>Outline: {}</source>
-   <translation type="unfinished" />
+   <translation>Delimitar: {}</translation>
   </message>
   <message>
    <source>Outlines</source>
-   <translation type="unfinished" />
+   <translation>Contornos</translation>
   </message>
   <message>
    <source>Outlines appear here for review, surest first.</source>
-   <translation type="unfinished" />
+   <translation>Los contornos aparecen aquí para revisarlos, los más seguros primero.</translation>
   </message>
   <message>
    <source>Outlines found</source>
-   <translation type="unfinished" />
+   <translation>Contornos encontrados</translation>
   </message>
   <message>
    <source>Outlines what a text names and returns polygons with score, confidence and area.
@@ -607,705 +635,741 @@ Several classes are separated by semicolons; each pixel then takes the class tha
 Threshold: auto chooses it from the scores; a number sets it. Refinement: none, edges (snaps outlines to edges in the image) or sam (segment-geospatial, when it is installed).
 
 Everything is computed on this computer; no imagery leaves it.</source>
-   <translation type="unfinished" />
+   <translation>Delimita lo que nombra un texto y devuelve polígonos con puntuación, confianza y área.
+
+Varias clases se separan con punto y coma; cada píxel recibe entonces la clase que mejor corresponde, o ninguna.
+
+Umbral: auto lo elige a partir de las puntuaciones; un número lo fija. Refinamiento: none, edges (ajusta los contornos a los bordes de la imagen) o sam (segment-geospatial, si está instalado).
+
+Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
   </message>
   <message>
    <source>Outlines: {}</source>
-   <translation type="unfinished" />
+   <translation>Contornos: {}</translation>
   </message>
   <message>
    <source>Outlining “{}”…</source>
-   <translation type="unfinished" />
+   <translation>Delimitando «{}»…</translation>
   </message>
   <message>
    <source>Pixel size (m)</source>
-   <translation type="unfinished" />
+   <translation>Tamaño de píxel (m)</translation>
   </message>
   <message>
    <source>Pixel sizes (m)</source>
-   <translation type="unfinished" />
+   <translation>Tamaños de píxel (m)</translation>
   </message>
   <message>
    <source>Pixel sizes to look at, in metres (empty: automatic; web layers need one)</source>
-   <translation type="unfinished" />
+   <translation>Tamaños de píxel con los que mirar, en metros (vacío: automático; las capas web necesitan uno)</translation>
   </message>
   <message>
    <source>Place {}: {}, confidence {:.0f} %, score {:.3f}, pixel size {:g} m</source>
-   <translation type="unfinished" />
+   <translation>Lugar {}: {}, confianza {:.0f} %, puntuación {:.3f}, tamaño de píxel {:g} m</translation>
   </message>
   <message>
    <source>Places</source>
-   <translation type="unfinished" />
+   <translation>Lugares</translation>
   </message>
   <message>
    <source>Places appear here as pictures, best first.
 
 Try: {}</source>
-   <translation type="unfinished" />
+   <translation>Los lugares aparecen aquí como imágenes, los mejores primero.
+
+Pruebe: {}</translation>
   </message>
   <message>
    <source>Places found</source>
-   <translation type="unfinished" />
+   <translation>Lugares encontrados</translation>
   </message>
   <message>
    <source>Places: {}</source>
-   <translation type="unfinished" />
+   <translation>Lugares: {}</translation>
   </message>
   <message>
    <source>Please report this.</source>
-   <translation type="unfinished" />
+   <translation>Por favor, comuníquelo.</translation>
   </message>
   <message>
    <source>Preview: {}</source>
-   <translation type="unfinished" />
+   <translation>Vista previa: {}</translation>
   </message>
   <message>
    <source>Python interpreter with rsvlm</source>
-   <translation type="unfinished" />
+   <translation>Intérprete de Python con rsvlm</translation>
   </message>
   <message>
    <source>Python to start from</source>
-   <translation type="unfinished" />
+   <translation>Python de partida</translation>
   </message>
   <message>
    <source>Python {}, lacks {}</source>
-   <translation type="unfinished" />
+   <translation>Python {}, falta {}</translation>
   </message>
   <message>
    <source>Question</source>
-   <translation type="unfinished" />
+   <translation>Pregunta</translation>
   </message>
   <message>
    <source>Question (empty: describe what is there)</source>
-   <translation type="unfinished" />
+   <translation>Pregunta (vacío: describir lo que hay)</translation>
   </message>
   <message>
    <source>Rank</source>
-   <translation type="unfinished" />
+   <translation>Puesto</translation>
   </message>
   <message>
    <source>Raster</source>
-   <translation type="unfinished" />
+   <translation>Ráster</translation>
   </message>
   <message>
    <source>Raster layer</source>
-   <translation type="unfinished" />
+   <translation>Capa ráster</translation>
   </message>
   <message>
    <source>Ready. The search engine can be used.</source>
-   <translation type="unfinished" />
+   <translation>Listo. El motor de búsqueda se puede usar.</translation>
   </message>
   <message>
    <source>Refinement</source>
-   <translation type="unfinished" />
+   <translation>Refinamiento</translation>
   </message>
   <message>
    <source>Refinement of outlines</source>
-   <translation type="unfinished" />
+   <translation>Refinamiento de los contornos</translation>
   </message>
   <message>
    <source>Removing an old environment</source>
-   <translation type="unfinished" />
+   <translation>Eliminando un entorno antiguo</translation>
   </message>
   <message>
    <source>Repair the layer’s data source, or add the raster again.</source>
-   <translation type="unfinished" />
+   <translation>Repare el origen de datos de la capa o añada el ráster de nuevo.</translation>
   </message>
   <message>
    <source>Report</source>
-   <translation type="unfinished" />
+   <translation>Informe</translation>
   </message>
   <message>
    <source>Report in Markdown</source>
-   <translation type="unfinished" />
+   <translation>Informe en Markdown</translation>
   </message>
   <message>
    <source>Run Check environment.</source>
-   <translation type="unfinished" />
+   <translation>Ejecute «Comprobar el entorno».</translation>
   </message>
   <message>
    <source>Run again</source>
-   <translation type="unfinished" />
+   <translation>Ejecutar de nuevo</translation>
   </message>
   <message>
    <source>Save</source>
-   <translation type="unfinished" />
+   <translation>Guardar</translation>
   </message>
   <message>
    <source>Save it as a GeoTIFF (Export › Save As…) and search that.</source>
-   <translation type="unfinished" />
+   <translation>Guárdela como GeoTIFF (Exportar › Guardar como…) y busque en ella.</translation>
   </message>
   <message>
    <source>Score (cosine)</source>
-   <translation type="unfinished" />
+   <translation>Puntuación (coseno)</translation>
   </message>
   <message>
    <source>Score heatmap</source>
-   <translation type="unfinished" />
+   <translation>Mapa de calor de puntuación</translation>
   </message>
   <message>
    <source>Score raster</source>
-   <translation type="unfinished" />
+   <translation>Ráster de puntuación</translation>
   </message>
   <message>
    <source>Search</source>
-   <translation type="unfinished" />
+   <translation>Buscar</translation>
   </message>
   <message>
    <source>Search by text</source>
-   <translation type="unfinished" />
+   <translation>Buscar con texto</translation>
   </message>
   <message>
    <source>Search engine</source>
-   <translation type="unfinished" />
+   <translation>Motor de búsqueda</translation>
+  </message>
+  <message>
+   <source>Search further rasters at the same time</source>
+   <translation>Buscar a la vez en otros rásteres</translation>
   </message>
   <message>
    <source>Search imagery by text</source>
-   <translation type="unfinished" />
+   <translation>Buscar en imágenes con texto</translation>
   </message>
   <message>
    <source>Search imagery by text (rsvlm)</source>
-   <translation type="unfinished" />
+   <translation>Buscar en imágenes con texto (rsvlm)</translation>
   </message>
   <message>
    <source>Search imagery by text: environment</source>
-   <translation type="unfinished" />
+   <translation>Buscar en imágenes con texto: entorno</translation>
   </message>
   <message>
    <source>Search index (instead of a raster)</source>
-   <translation type="unfinished" />
+   <translation>Índice de búsqueda (en lugar de un ráster)</translation>
   </message>
   <message>
    <source>Search this layer by text…</source>
-   <translation type="unfinished" />
+   <translation>Buscar en esta capa con texto…</translation>
   </message>
   <message>
    <source>Search: {}</source>
-   <translation type="unfinished" />
+   <translation>Búsqueda: {}</translation>
   </message>
   <message>
    <source>Searching for “{}”…</source>
-   <translation type="unfinished" />
+   <translation>Buscando «{}»…</translation>
   </message>
   <message>
    <source>Segment by text</source>
-   <translation type="unfinished" />
+   <translation>Segmentar con texto</translation>
   </message>
   <message>
    <source>Select in the layer</source>
-   <translation type="unfinished" />
+   <translation>Seleccionar en la capa</translation>
   </message>
   <message>
    <source>Select some in a polygon layer.</source>
-   <translation type="unfinished" />
+   <translation>Seleccione algunos en una capa de polígonos.</translation>
   </message>
   <message>
    <source>Selected polygons</source>
-   <translation type="unfinished" />
+   <translation>Polígonos seleccionados</translation>
   </message>
   <message>
    <source>Set it with a right click on the layer, Layer CRS.</source>
-   <translation type="unfinished" />
+   <translation>Asígnelo con clic derecho sobre la capa, SRC de la capa.</translation>
   </message>
   <message>
    <source>Set up</source>
-   <translation type="unfinished" />
+   <translation>Preparar</translation>
   </message>
   <message>
    <source>Set up Search imagery by text</source>
-   <translation type="unfinished" />
+   <translation>Preparar «Buscar en imágenes con texto»</translation>
   </message>
   <message>
    <source>Set up…</source>
-   <translation type="unfinished" />
+   <translation>Preparar…</translation>
   </message>
   <message>
    <source>Show how much each place looks like the text</source>
-   <translation type="unfinished" />
+   <translation>Mostrar cuánto se parece cada lugar al texto</translation>
   </message>
   <message>
    <source>Smallest area</source>
-   <translation type="unfinished" />
+   <translation>Área mínima</translation>
   </message>
   <message>
    <source>Smallest area (m²)</source>
-   <translation type="unfinished" />
+   <translation>Área mínima (m²)</translation>
   </message>
   <message>
    <source>Start afresh instead of continuing</source>
-   <translation type="unfinished" />
+   <translation>Empezar de nuevo en lugar de continuar</translation>
   </message>
   <message>
    <source>Start from</source>
-   <translation type="unfinished" />
+   <translation>Partir de</translation>
   </message>
   <message>
    <source>Starting the search engine…</source>
-   <translation type="unfinished" />
+   <translation>Iniciando el motor de búsqueda…</translation>
   </message>
   <message>
    <source>Starts the search engine and reports versions, devices, memory and models, and what to do about what is wrong. The report holds no user name and no home folder, so it can be pasted into an issue.</source>
-   <translation type="unfinished" />
+   <translation>Inicia el motor de búsqueda e informa de versiones, dispositivos, memoria y modelos, y de qué hacer si algo va mal. El informe no contiene nombre de usuario ni carpeta personal, así que se puede pegar en una incidencia.</translation>
   </message>
   <message>
    <source>Stopped.</source>
-   <translation type="unfinished" />
+   <translation>Detenido.</translation>
   </message>
   <message>
    <source>Stopping…</source>
-   <translation type="unfinished" />
+   <translation>Deteniendo…</translation>
   </message>
   <message>
    <source>Take the last examples back and search again</source>
-   <translation type="unfinished" />
+   <translation>Quitar los últimos ejemplos y buscar de nuevo</translation>
   </message>
   <message>
    <source>Take the marked outlines out of the layer (Delete)</source>
-   <translation type="unfinished" />
+   <translation>Quitar de la capa los contornos marcados (Supr)</translation>
   </message>
   <message>
    <source>Text</source>
-   <translation type="unfinished" />
+   <translation>Texto</translation>
   </message>
   <message>
    <source>Text file</source>
-   <translation type="unfinished" />
+   <translation>Archivo de texto</translation>
   </message>
   <message>
    <source>Text files (*.txt)</source>
-   <translation type="unfinished" />
+   <translation>Archivos de texto (*.txt)</translation>
   </message>
   <message>
    <source>The Python of the search engine does not start.</source>
-   <translation type="unfinished" />
+   <translation>El Python del motor de búsqueda no arranca.</translation>
   </message>
   <message>
    <source>The backend is missing from the plugin’s folder.</source>
-   <translation type="unfinished" />
+   <translation>Falta el motor de búsqueda en la carpeta del complemento.</translation>
   </message>
   <message>
    <source>The disk is full.</source>
-   <translation type="unfinished" />
+   <translation>El disco está lleno.</translation>
   </message>
   <message>
    <source>The environment could not be made.</source>
-   <translation type="unfinished" />
+   <translation>No se pudo crear el entorno.</translation>
   </message>
   <message>
    <source>The environment needs {:.0f} GB; {:.1f} GB are free at {}.</source>
-   <translation type="unfinished" />
+   <translation>El entorno necesita {:.0f} GB; hay {:.1f} GB libres en {}.</translation>
   </message>
   <message>
    <source>The extent cannot be measured.</source>
-   <translation type="unfinished" />
+   <translation>La extensión no se puede medir.</translation>
   </message>
   <message>
    <source>The extent cannot be placed on the layer.</source>
-   <translation type="unfinished" />
+   <translation>La extensión no se puede situar en la capa.</translation>
   </message>
   <message>
    <source>The extent {} lies outside “{}”, which covers {}.</source>
-   <translation type="unfinished" />
+   <translation>La extensión {} queda fuera de «{}», que cubre {}.</translation>
   </message>
   <message>
    <source>The file of “{}” is gone: {}</source>
-   <translation type="unfinished" />
+   <translation>El archivo de «{}» ya no está: {}</translation>
   </message>
   <message>
    <source>The interpreter does not start.</source>
-   <translation type="unfinished" />
+   <translation>El intérprete no arranca.</translation>
   </message>
   <message>
    <source>The layer cannot be edited.</source>
-   <translation type="unfinished" />
+   <translation>La capa no se puede editar.</translation>
   </message>
   <message>
    <source>The layer cannot be saved.</source>
-   <translation type="unfinished" />
+   <translation>La capa no se puede guardar.</translation>
   </message>
   <message>
    <source>The log says why.</source>
-   <translation type="unfinished" />
+   <translation>El registro dice por qué.</translation>
   </message>
   <message>
    <source>The network replaces certificates, and pip does not trust the new ones.</source>
-   <translation type="unfinished" />
+   <translation>La red sustituye certificados y pip no confía en los nuevos.</translation>
   </message>
   <message>
    <source>The new environment does not work: {}.</source>
-   <translation type="unfinished" />
+   <translation>El nuevo entorno no funciona: {}.</translation>
   </message>
   <message>
    <source>The polygons cannot be written to {}.</source>
-   <translation type="unfinished" />
+   <translation>No se pueden escribir los polígonos en {}.</translation>
   </message>
   <message>
    <source>The proxy asks for a user and a password.</source>
-   <translation type="unfinished" />
+   <translation>El proxy pide usuario y contraseña.</translation>
   </message>
   <message>
    <source>The result {} cannot be opened.</source>
-   <translation type="unfinished" />
+   <translation>No se puede abrir el resultado {}.</translation>
   </message>
   <message>
    <source>The search engine ended in the middle of its work ({}).</source>
-   <translation type="unfinished" />
+   <translation>El motor de búsqueda terminó en mitad de su trabajo ({}).</translation>
+  </message>
+  <message>
+   <source>The search engine failed without a message.</source>
+   <translation>El motor de búsqueda falló sin mensaje.</translation>
   </message>
   <message>
    <source>The search engine has not been heard for a while. Wait, or Cancel.</source>
-   <translation type="unfinished" />
+   <translation>El motor de búsqueda lleva un rato sin responder. Espere o cancele.</translation>
   </message>
   <message>
    <source>The search engine has not been heard for {:.0f} s; Cancel ends it.</source>
-   <translation type="unfinished" />
+   <translation>El motor de búsqueda lleva {:.0f} s sin responder; Cancelar lo termina.</translation>
   </message>
   <message>
    <source>The search engine reports a problem.</source>
-   <translation type="unfinished" />
+   <translation>El motor de búsqueda informa de un problema.</translation>
   </message>
   <message>
    <source>The search engine runs in a Python of its own, beside QGIS. QGIS’s own Python is not touched.
 
 Set up makes that Python in your user folder and installs free packages into it (about 2 GB with the processor version). The model itself came with the plugin. Nothing else is sent or fetched, then or later.</source>
-   <translation type="unfinished" />
+   <translation>El motor de búsqueda funciona en un Python propio, junto a QGIS. El Python de QGIS no se toca.
+
+Preparar crea ese Python en su carpeta de usuario e instala en él paquetes libres (unos 2 GB en la versión para procesador). El modelo vino con el complemento. No se envía ni se descarga nada más, ni ahora ni después.</translation>
+  </message>
+  <message>
+   <source>The search engine sent a line without end.</source>
+   <translation>El motor de búsqueda envió una línea sin fin.</translation>
+  </message>
+  <message>
+   <source>The search engine speaks protocol {}, this plugin speaks {}.</source>
+   <translation>El motor de búsqueda habla el protocolo {}, este complemento el {}.</translation>
   </message>
   <message>
    <source>There is no connection to the package index.</source>
-   <translation type="unfinished" />
+   <translation>No hay conexión con el índice de paquetes.</translation>
+  </message>
+  <message>
+   <source>There is no other raster file in the project.</source>
+   <translation>No hay otro archivo ráster en el proyecto.</translation>
   </message>
   <message>
    <source>There is no raster layer to search.</source>
-   <translation type="unfinished" />
+   <translation>No hay ninguna capa ráster en la que buscar.</translation>
+  </message>
+  <message>
+   <source>There is no text to look for.</source>
+   <translation>No hay texto que buscar.</translation>
   </message>
   <message>
    <source>This Python cannot make environments.</source>
-   <translation type="unfinished" />
+   <translation>Este Python no puede crear entornos.</translation>
   </message>
   <message>
    <source>This would be {:.0f} million pixels of {:g} m; the limit is {:.0f} million.</source>
-   <translation type="unfinished" />
+   <translation>Serían {:.0f} millones de píxeles de {:g} m; el límite es {:.0f} millones.</translation>
   </message>
   <message>
    <source>Threshold</source>
-   <translation type="unfinished" />
+   <translation>Umbral</translation>
   </message>
   <message>
    <source>Threshold (a number, or auto)</source>
-   <translation type="unfinished" />
+   <translation>Umbral (un número o auto)</translation>
   </message>
   <message>
    <source>Threshold in percent</source>
-   <translation type="unfinished" />
+   <translation>Umbral en porcentaje</translation>
   </message>
   <message>
    <source>Tiles in the index</source>
-   <translation type="unfinished" />
+   <translation>Teselas en el índice</translation>
   </message>
   <message>
    <source>Tiles that could not be read</source>
-   <translation type="unfinished" />
+   <translation>Teselas que no se pudieron leer</translation>
   </message>
   <message>
    <source>Time</source>
-   <translation type="unfinished" />
+   <translation>Hora</translation>
+  </message>
+  <message>
+   <source>Type what you are looking for.</source>
+   <translation>Escriba lo que busca.</translation>
   </message>
   <message>
    <source>Undo</source>
-   <translation type="unfinished" />
+   <translation>Deshacer</translation>
   </message>
   <message>
    <source>Update</source>
-   <translation type="unfinished" />
+   <translation>Actualizar</translation>
+  </message>
+  <message>
+   <source>Update the plugin and its environment together.</source>
+   <translation>Actualice juntos el complemento y su entorno.</translation>
   </message>
   <message>
    <source>Use a Python that has the packages already</source>
-   <translation type="unfinished" />
+   <translation>Usar un Python que ya tiene los paquetes</translation>
   </message>
   <message>
    <source>Wait for it, or cancel it.</source>
-   <translation type="unfinished" />
+   <translation>Espere o cancele.</translation>
   </message>
   <message>
-   <source>What are you looking for? Several: separated by ;</source>
-   <translation type="unfinished" />
+   <source>What are you looking for? In English; several: separated by ;</source>
+   <translation>¿Qué busca? En inglés; varios: separados por ;</translation>
   </message>
   <message>
    <source>What to look for</source>
-   <translation type="unfinished" />
+   <translation>Qué buscar</translation>
   </message>
   <message>
    <source>What to look for (several: separated by ;)</source>
-   <translation type="unfinished" />
+   <translation>Qué buscar, en inglés (varios: separados por ;)</translation>
   </message>
   <message>
    <source>What to outline</source>
-   <translation type="unfinished" />
+   <translation>Qué delimitar</translation>
   </message>
   <message>
    <source>What to outline (several classes: separated by ;)</source>
-   <translation type="unfinished" />
+   <translation>Qué delimitar, en inglés (varias clases: separadas por ;)</translation>
   </message>
   <message>
    <source>What to outline: building; road; tree</source>
-   <translation type="unfinished" />
+   <translation>Qué delimitar (en inglés): building; road; tree</translation>
   </message>
   <message>
    <source>Where</source>
-   <translation type="unfinished" />
+   <translation>Dónde</translation>
   </message>
   <message>
    <source>Where to look</source>
-   <translation type="unfinished" />
+   <translation>Dónde buscar</translation>
   </message>
   <message>
    <source>Whole layer</source>
-   <translation type="unfinished" />
+   <translation>Toda la capa</translation>
   </message>
   <message>
    <source>Write what was discarded into the layer</source>
-   <translation type="unfinished" />
+   <translation>Escribir en la capa lo que se descartó</translation>
   </message>
   <message>
    <source>Writes a raster of scores: how much each place looks like a text. Places without data stay empty.
 
 Scores rank places for one text; they are not comparable between texts.</source>
-   <translation type="unfinished" />
+   <translation>Escribe un ráster de puntuaciones: cuánto se parece cada lugar a un texto. Los lugares sin datos quedan vacíos.
+
+Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.</translation>
   </message>
   <message>
    <source>Your antivirus may block it; see the log.</source>
-   <translation type="unfinished" />
+   <translation>Puede que lo bloquee su antivirus; vea el registro.</translation>
   </message>
   <message>
    <source>Zoom to</source>
-   <translation type="unfinished" />
+   <translation>Acercar a</translation>
   </message>
   <message>
    <source>Zoom to the layer and choose again.</source>
-   <translation type="unfinished" />
+   <translation>Acerque a la capa y elija de nuevo.</translation>
   </message>
   <message>
    <source>Zoom to the layer, or choose the whole layer.</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>a harbour with small boats</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>a road crossing; a roundabout</source>
-   <translation type="unfinished" />
+   <translation>Acerque a la capa o elija toda la capa.</translation>
   </message>
   <message>
    <source>automatic</source>
-   <translation type="unfinished" />
+   <translation>automático</translation>
+  </message>
+  <message>
+   <source>blocks</source>
+   <translation>bloques</translation>
   </message>
   <message>
    <source>bundled</source>
-   <translation type="unfinished" />
+   <translation>incluido</translation>
   </message>
   <message>
    <source>chosen here</source>
-   <translation type="unfinished" />
+   <translation>elegido aquí</translation>
   </message>
   <message>
    <source>clip,text,search,imagery,aerial,satellite,ai,deep learning</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>dense forest</source>
-   <translation type="unfinished" />
+   <translation>clip,texto,búsqueda,imágenes,aérea,satélite,ia,aprendizaje profundo</translation>
   </message>
   <message>
    <source>does not start</source>
-   <translation type="unfinished" />
+   <translation>no arranca</translation>
   </message>
   <message>
    <source>environment variable RSVLM_PYTHON</source>
-   <translation type="unfinished" />
+   <translation>variable de entorno RSVLM_PYTHON</translation>
   </message>
   <message>
    <source>examples</source>
-   <translation type="unfinished" />
+   <translation>ejemplos</translation>
   </message>
   <message>
    <source>exit status {}</source>
-   <translation type="unfinished" />
+   <translation>estado de salida {}</translation>
   </message>
   <message>
    <source>found by itself</source>
-   <translation type="unfinished" />
+   <translation>se encuentra solo</translation>
   </message>
   <message>
    <source>found on the path</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>houses</source>
-   <translation type="unfinished" />
+   <translation>encontrado en la ruta</translation>
   </message>
   <message>
    <source>is Python {}; 3.10 or newer is needed</source>
-   <translation type="unfinished" />
+   <translation>es Python {}; se necesita 3.10 o posterior</translation>
   </message>
   <message>
    <source>is no Python that works</source>
-   <translation type="unfinished" />
+   <translation>no es un Python que funcione</translation>
   </message>
   <message>
    <source>it crashed</source>
-   <translation type="unfinished" />
+   <translation>se bloqueó</translation>
   </message>
   <message>
    <source>like the examples</source>
-   <translation type="unfinished" />
+   <translation>como los ejemplos</translation>
   </message>
   <message>
    <source>new</source>
-   <translation type="unfinished" />
+   <translation>nuevo</translation>
   </message>
   <message>
    <source>no Python that works</source>
-   <translation type="unfinished" />
+   <translation>ningún Python que funcione</translation>
   </message>
   <message>
    <source>none</source>
-   <translation type="unfinished" />
+   <translation>ninguno</translation>
   </message>
   <message>
    <source>not usable</source>
-   <translation type="unfinished" />
+   <translation>no utilizable</translation>
   </message>
   <message>
    <source>ok, or what is wrong</source>
-   <translation type="unfinished" />
+   <translation>ok, o lo que va mal</translation>
   </message>
   <message>
-   <source>parts drawn</source>
-   <translation type="unfinished" />
+   <source>parts</source>
+   <translation>partes</translation>
   </message>
   <message>
    <source>removed raster</source>
-   <translation type="unfinished" />
+   <translation>ráster eliminado</translation>
   </message>
   <message>
    <source>segment-geospatial (if installed)</source>
-   <translation type="unfinished" />
+   <translation>segment-geospatial (si está instalado)</translation>
   </message>
   <message>
    <source>set in the options</source>
-   <translation type="unfinished" />
+   <translation>indicado en las opciones</translation>
   </message>
   <message>
    <source>snap to edges in the image</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>solar panels on a roof</source>
-   <translation type="unfinished" />
+   <translation>ajustar a los bordes de la imagen</translation>
   </message>
   <message>
    <source>the bundled one; or a folder, or open_clip:NAME/PRETRAINED</source>
-   <translation type="unfinished" />
+   <translation>el incluido; o una carpeta, u open_clip:NAME/PRETRAINED</translation>
   </message>
   <message>
    <source>the checkout’s environment</source>
-   <translation type="unfinished" />
+   <translation>el entorno de la copia de trabajo</translation>
   </message>
   <message>
    <source>the plugin’s own environment</source>
-   <translation type="unfinished" />
+   <translation>el entorno propio del complemento</translation>
   </message>
   <message>
    <source>the user’s cache</source>
-   <translation type="unfinished" />
+   <translation>la caché del usuario</translation>
+  </message>
+  <message>
+   <source>tiles</source>
+   <translation>teselas</translation>
+  </message>
+  <message>
+   <source>windows</source>
+   <translation>ventanas</translation>
   </message>
   <message>
    <source>{:.0f} min left</source>
-   <translation type="unfinished" />
+   <translation>quedan {:.0f} min</translation>
   </message>
   <message>
    <source>{:.0f} s left</source>
-   <translation type="unfinished" />
+   <translation>quedan {:.0f} s</translation>
   </message>
   <message>
    <source>{:.1f} h left</source>
-   <translation type="unfinished" />
+   <translation>quedan {:.1f} h</translation>
   </message>
   <message>
    <source>{} cannot be written.</source>
-   <translation type="unfinished" />
+   <translation>{} no se puede escribir.</translation>
   </message>
   <message>
    <source>{} is {}; Python 3.10 or newer is needed.</source>
-   <translation type="unfinished" />
+   <translation>{} es {}; se necesita Python 3.10 o posterior.</translation>
   </message>
   <message>
    <source>{} of {} {}</source>
-   <translation type="unfinished" />
+   <translation>{} de {} {}</translation>
   </message>
   <message>
    <source>{} outlines</source>
-   <translation type="unfinished" />
+   <translation>{} contornos</translation>
   </message>
   <message>
    <source>{} outlines are copied; Undo in the layer takes them out again.</source>
-   <translation type="unfinished" />
+   <translation>Se copian {} contornos; Deshacer en la capa los quita de nuevo.</translation>
   </message>
   <message>
    <source>{} parts of the layer have empty places: nothing is there, or it did not arrive.</source>
-   <translation type="unfinished" />
+   <translation>{} partes de la capa tienen zonas vacías: no hay nada o no llegó.</translation>
   </message>
   <message>
    <source>{} places found</source>
-   <translation type="unfinished" />
+   <translation>{} lugares encontrados</translation>
   </message>
   <message>
    <source>{} places of {} tiles</source>
-   <translation type="unfinished" />
+   <translation>{} lugares de {} teselas</translation>
   </message>
   <message>
    <source>{} tiles could not be read; they are listed in the log.</source>
-   <translation type="unfinished" />
+   <translation>{} teselas no se pudieron leer; están en el registro.</translation>
   </message>
   <message>
    <source>{} tiles in {}</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>{} {}</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>{} · {}</source>
-   <translation type="unfinished" />
+   <translation>{} teselas en {}</translation>
   </message>
   <message>
    <source>{}: {} outlines, threshold {:.0f} %</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>{}: {}.</source>
-   <translation type="unfinished" />
+   <translation>{}: {} contornos, umbral {:.0f} %</translation>
   </message>
   <message>
    <source>“{}” cannot be read.</source>
-   <translation type="unfinished" />
+   <translation>«{}» no se puede leer.</translation>
+  </message>
+  <message>
+   <source>“{}” does not name three bands.</source>
+   <translation>«{}» no indica tres bandas.</translation>
   </message>
   <message>
    <source>“{}” has no coordinate system.</source>
-   <translation type="unfinished" />
+   <translation>«{}» no tiene sistema de coordenadas.</translation>
   </message>
   <message>
    <source>“{}” has to be fetched first: {} × {} pixels of {:.2f} m, about {} requests and {:.0f} MB. Mind the terms of the service.</source>
-   <translation type="unfinished" />
+   <translation>Primero hay que descargar «{}»: {} × {} píxeles de {:.2f} m, unas {} peticiones y {:.0f} MB. Tenga en cuenta las condiciones del servicio.</translation>
   </message>
   <message>
    <source>“{}” is a service without a pixel size of its own.</source>
-   <translation type="unfinished" />
+   <translation>«{}» es un servicio sin tamaño de píxel propio.</translation>
   </message>
   <message>
    <source>“{}” is not a file ({}).</source>
-   <translation type="unfinished" />
+   <translation>«{}» no es un archivo ({}).</translation>
+  </message>
+  <message>
+   <source>“{}” is not a list of pixel sizes.</source>
+   <translation>«{}» no es una lista de tamaños de píxel.</translation>
+  </message>
+  <message>
+   <source>“{}” is not a threshold.</source>
+   <translation>«{}» no es un umbral.</translation>
   </message>
  </context>
 </TS>

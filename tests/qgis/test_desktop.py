@@ -71,3 +71,13 @@ def test_the_first_start_explains(desktop, fake_plugins, raster_file, tmp_path):
     (folder / "search_imagery_by_text" / "requirements.txt").write_text("no-such-package\n")
     facts = desktop(folder, sys.executable, raster_file, RSVLM_DRIVE_WELCOME="1")
     assert facts["welcome"] and {Path(path).stem for path in facts["pictures"]} == {"welcome", "set_up"}
+
+
+@pytest.mark.desktop
+@pytest.mark.real
+def test_the_real_engine_behind_the_panel(desktop, plugins, real_python, barnarp):
+    if not (plugins / "search_imagery_by_text" / "backend" / "rsvlm_core" / "weights" / "model.safetensors").exists():
+        pytest.skip("no bundled model yet")
+    facts = desktop(plugins, real_python, barnarp, limit=1800)
+    assert facts["hits"] > 0 and facts["hits_like"] > 0 and facts["described"], facts
+    assert not facts["welcome"]
