@@ -1,4 +1,11 @@
-"""The texts of a query beside the neutral prompts that they compete against."""
+"""The texts of a query beside the neutral prompts that they compete against.
+
+A pixel is one thing, so at pixel level a text competes against all that the pixel could be instead: the confidence is
+its share of a softmax over itself and the neutral prompts. A neutral prompt that means the same as the text ("water"
+beside "lake") is no competitor; left in, it would cap the confidence of every pixel of the class at the same value and
+take the order of the best places away. Sameness is measured between text embeddings after their common part is taken
+out, since in many models all texts are close to each other.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +20,8 @@ from rsvlm_core.model.encoder import Encoder, Float32
 
 MAX_TEXTS = 254  # labels are uint8: 0 is background, 255 is nodata
 
+_OTHER, _SAME = 0.4, 0.6  # cosines of centred text embeddings between which two texts begin to mean the same
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -22,12 +31,14 @@ class Prompts:
         texts: T distinct texts in the order given.
         embeddings: [T, D] float32 unit norm.
         neutral: [K, D] float32 unit norm, of `NEUTRAL_PROMPTS`.
+        rivals: [T, K] float32 in 0..1: how much each neutral prompt competes against each text.
         scale: The model's logit scale s.
     """
 
     texts: tuple[str, ...]
     embeddings: Float32
     neutral: Float32
+    rivals: Float32
     scale: float
 
     @classmethod
@@ -42,30 +53,58 @@ class Prompts:
             raise UsageError("A text is empty.", "Say what to look for, for instance: building.")
         if len(distinct) > MAX_TEXTS:
             raise UsageError(f"{len(distinct)} texts at once are too many.", f"Give at most {MAX_TEXTS}.")
-        return cls(distinct, encoder.encode_texts(distinct), neutral_embeddings(encoder), encoder.info.logit_scale)
+        embeddings, neutral = encoder.encode_texts(distinct), neutral_embeddings(encoder)
+        return cls(distinct, embeddings, neutral, rivals(embeddings, neutral), encoder.info.logit_scale)
 
     def channels(self, features: Float32) -> Float32:
-        """What is kept of unit features: T cosines and the level they compete against.
+        """What is kept of unit features: each text's cosine and the level that it competes against.
 
         Args:
             features: [..., D] float32 unit norm.
 
         Returns:
-            [..., T + 1] float32: cosines of the texts, then the soft maximum of the neutral cosines (log-mean-exp at
-            scale s, divided by s, so that it is a cosine too). Both may be averaged over windows and scales.
+            [..., 2 T] float32: cosines of the texts, then for each text the soft maximum of its rivals' cosines
+            (log-sum-exp at scale s, divided by s, so that it is a cosine too). Both may be averaged over windows and
+            scales.
         """
-        z = (features @ self.neutral.T).astype(np.float64) * self.scale
+        z = (features @ self.neutral.T) * np.float32(self.scale)
         top = z.max(axis=-1, keepdims=True)
-        level = (top + np.log(np.exp(z - top).mean(axis=-1, keepdims=True))) / self.scale
-        return np.concatenate([features @ self.embeddings.T, level.astype(np.float32)], axis=-1)
+        levels = (np.log(np.maximum(np.exp(z - top) @ self.rivals.T, 1e-30)) + top) / self.scale
+        return np.concatenate([features @ self.embeddings.T, levels.astype(np.float32)], axis=-1)
+
+    def cosines(self, channels: Float32) -> Float32:
+        """[..., 2 T] as from `channels` -> [..., T] cosines."""
+        cosines: Float32 = channels[..., : len(self.texts)]
+        return cosines
 
     def logits(self, channels: Float32) -> Float32:
-        """[..., T + 1] as from `channels` -> [..., T] float32 logits of the confidence: s (cosine - neutral level)."""
-        return (self.scale * (channels[..., :-1] - channels[..., -1:])).astype(np.float32)
+        """[..., 2 T] as from `channels` -> [..., T] float32 logits of the confidence: s (cosine - rivals' level)."""
+        n = len(self.texts)
+        return (self.scale * (channels[..., :n] - channels[..., n:])).astype(np.float32)
+
+
+def rivals(embeddings: Float32, neutral: Float32) -> Float32:
+    """[T, K] float32: 1 where a neutral prompt means something else than a text, 0 where it means the same.
+
+    Args:
+        embeddings: [T, D] of the texts.
+        neutral: [K, D] of the neutral prompts.
+    """
+    common = neutral.mean(axis=0)
+
+    def centred(x: Float32) -> Float32:
+        off: Float32 = x - common
+        length: Float32 = np.maximum(np.linalg.norm(off, axis=-1, keepdims=True), 1e-6).astype(np.float32)
+        return off / length
+
+    alike = centred(embeddings) @ centred(neutral).T
+    weights: Float32 = np.clip((_SAME - alike) / (_SAME - _OTHER), 0, 1).astype(np.float32)
+    weights[~weights.any(axis=1)] = 1.0  # a text without any rival would be found everywhere
+    return weights
 
 
 def confidence_of(logits: Float32) -> Float32:
-    """Logits -> confidence in 0..1, the same as `rsvlm_core.model.confidence.confidence` gives; NaN stays."""
+    """Logits -> confidence in 0..1; NaN stays."""
     return (1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -80, 80)))).astype(np.float32)
 
 

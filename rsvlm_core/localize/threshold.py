@@ -1,13 +1,13 @@
 """Where a class ends, without a human: from the scores themselves and the neutral prompts.
 
-Confidence one half means "fits as well as the average of what it could be instead". In imagery like the training data
-that is where a class ends; elsewhere all confidences of a text sink together, and one half finds next to nothing. The
-order of places is right all the same, so the threshold is read from the scores:
+Confidence one half means "as likely as all that it could be instead together". In imagery like the training data that
+is about where a class ends; elsewhere the confidences of a text sink or rise together, and one half finds too little or
+too much. The order of places is right all the same, so the scores themselves say how far to go from there:
 
-1. The best places (the upper hundredth) say whether the text is there at all. Below `PRESENT` nothing is found. A text
-   that is there in a thousandth of the places only, but clearly (`CLEAR`), counts as there too.
+1. The best places (the upper hundredth) say whether the text is there at all. Where they do not reach `PRESENT`,
+   nothing is found; a text in a thousandth of the places only counts when it is clear there (`CLEAR`).
 2. Logits more than `REACH` below the best are equally far away: their long tail says nothing about the class.
-3. Otsu's threshold of what remains parts the text's places from the rest. It is never above confidence one half.
+3. Otsu's threshold of what remains parts the text's places from the rest; it may leave one half by `BAND`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import numpy as np
 from rsvlm_core.localize.prompts import confidence_of
 from rsvlm_core.model.encoder import Float32
 
-PRESENT = -1.5  # logit that the upper hundredth must reach for a text to count as there
-CLEAR = 1.0  # logit that the upper thousandth must reach instead, for rare things
+PRESENT = 0.0  # logit that the upper hundredth must reach for a text to count as there
+CLEAR = 2.0  # logit that the upper thousandth must reach instead, for rare things
 REACH = 5.0  # logits: what lies further below the best places is background, however far
+BAND = 2.0  # logits by which the threshold may leave confidence one half: confidences 0.12 to 0.88
 _MAX_SAMPLE = 2_000_000
 _LIMIT = 20.0  # logits beyond this are certainty
 
@@ -48,8 +49,7 @@ def auto_threshold(logits: Float32) -> Threshold:
         logits: [N] logits of its confidence at N places of equal size (cells of the score raster); NaN is left out.
 
     Returns:
-        A threshold between `REACH` below the best places and confidence one half; or an absent text at a threshold
-        that no place exceeds.
+        A threshold within `BAND` of confidence one half; or an absent text at a threshold that no place exceeds.
     """
     z = np.asarray(logits, np.float64).ravel()
     z = z[np.isfinite(z)]
@@ -63,7 +63,7 @@ def auto_threshold(logits: Float32) -> Threshold:
         best = float(np.quantile(z, 0.999, method="lower"))
         if best < CLEAR:
             return _at(max(float(z.max()), 0.0), False)
-    return _at(min(otsu(np.maximum(z, best - REACH)), 0.0), True)
+    return _at(float(np.clip(otsu(np.maximum(z, best - REACH)), -BAND, BAND)), True)
 
 
 def fixed_threshold(confidence: float) -> Threshold:

@@ -4,9 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rsvlm_core.localize.prompts import Prompts, confidence_of, logit_of
-from rsvlm_core.localize.threshold import PRESENT, REACH, auto_threshold, fixed_threshold, otsu
-from rsvlm_core.model.confidence import confidence
+from rsvlm_core.localize.prompts import Prompts, confidence_of, logit_of, rivals
+from rsvlm_core.localize.threshold import BAND, PRESENT, auto_threshold, fixed_threshold, otsu
 from tests.fakes import FakeEncoder
 
 
@@ -17,28 +16,28 @@ def two_groups(low: float, high: float, share: float, spread: float = 0.3, n: in
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.7])
-@pytest.mark.parametrize("shift", [-2.0, -1.0, 0.0])
+@pytest.mark.parametrize("shift", [-0.5, 0.5, 2.0])
 def test_two_groups_are_parted_in_the_valley_between_them(share: float, shift: float) -> None:
     z = two_groups(-2 + shift, 1 + shift, share)
     found = auto_threshold(z)
-    assert found.present and -2 + shift < found.logit < 1 + shift
+    assert found.present and max(-BAND, -2 + shift) <= found.logit < 1 + shift
     assert (z > found.logit).mean() == pytest.approx(share, abs=0.01)
 
 
 @pytest.mark.parametrize("tail", [-6.0, -12.0])
 def test_how_far_the_background_is_does_not_matter(tail: float) -> None:
     far = np.random.default_rng(2).normal(tail, 1.5, 10000).astype(np.float32)
-    z = np.concatenate([two_groups(-3.0, 0.5, 0.2, n=10000), far])
+    z = np.concatenate([two_groups(-2.5, 1.0, 0.2, n=10000), far])
     assert (z > auto_threshold(z).logit).mean() == pytest.approx(0.1, abs=0.01)
 
 
-def test_one_half_is_enough_where_the_model_is_sure() -> None:
-    z = two_groups(1.0, 9.0, 0.5)
-    assert auto_threshold(z).logit == 0.0
+def test_the_threshold_stays_within_its_band() -> None:
+    assert auto_threshold(two_groups(3.0, 9.0, 0.5)).logit == BAND
+    assert auto_threshold(two_groups(-8.0, 0.5, 0.5, 0.1)).logit == -BAND
 
 
 def test_an_absent_class_gives_nothing() -> None:
-    z = two_groups(-5, PRESENT - 1, 0.3)  # two groups, both far from the text
+    z = two_groups(-5, PRESENT - 1.2, 0.3)  # two groups, both far from the text
     found = auto_threshold(z)
     assert not found.present and not (z > found.logit).any()
 
@@ -53,16 +52,16 @@ def test_odd_cells_do_not_make_a_class_present_but_a_small_clear_group_does() ->
 
 
 def test_everything_present_stays_present() -> None:
-    z = np.random.default_rng(1).normal(3, 0.2, 5000).astype(np.float32)
+    z = np.random.default_rng(1).normal(4, 0.2, 5000).astype(np.float32)
     found = auto_threshold(z)
     assert found.present and (z > found.logit).mean() > 0.99
 
 
 @given(arrays(np.float32, st.integers(0, 300), elements=st.floats(-60, 60, width=32)))
-def test_any_scores_give_a_decision_within_reach_or_nothing(z: np.ndarray) -> None:
+def test_any_scores_give_a_decision_within_the_band_or_nothing(z: np.ndarray) -> None:
     found = auto_threshold(z)
     if found.present:
-        assert min(PRESENT, np.clip(z.max(), -20, 20)) - REACH - 1e-6 <= found.logit <= 0 and found.confidence <= 0.5
+        assert -BAND <= found.logit <= BAND and 0.11 < found.confidence < 0.89
     elif z.size:
         assert not (np.clip(z, -20, 20) > found.logit + 1e-6).any()
 
@@ -94,12 +93,31 @@ def test_fixed_thresholds_are_confidences() -> None:
     assert np.isfinite(fixed_threshold(0.0).logit) and np.isfinite(fixed_threshold(1.0).logit)
 
 
-def test_logits_are_those_of_the_models_confidence() -> None:
+def test_logits_are_the_text_against_all_its_rivals_together() -> None:
     encoder = FakeEncoder()
     prompts = Prompts.of(["red", "blue", "red"], encoder)
     assert prompts.texts == ("red", "blue")
     features = encoder.encode_images(np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3), dtype=np.uint8))
-    want = confidence(features @ prompts.embeddings.T, features @ prompts.neutral.T, prompts.scale)
     channels = prompts.channels(features)
-    assert channels.shape == (7, 3) and channels.dtype == np.float32
-    np.testing.assert_allclose(confidence_of(prompts.logits(channels)), want, atol=1e-5)
+    assert channels.shape == (7, 4) and channels.dtype == np.float32
+    text = np.exp(prompts.scale * (features @ prompts.embeddings.T).astype(np.float64))
+    others = np.exp(prompts.scale * (features @ prompts.neutral.T).astype(np.float64)).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(confidence_of(prompts.logits(channels)), text / (text + others), atol=1e-5)
+    np.testing.assert_allclose(prompts.cosines(channels), features @ prompts.embeddings.T)
+
+
+def test_neutral_prompts_of_the_same_meaning_are_no_rivals() -> None:
+    rng = np.random.default_rng(0)
+    common = 3 * rng.normal(size=64)
+
+    def unit(x: np.ndarray) -> np.ndarray:
+        return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
+
+    neutral = unit(common + rng.normal(size=(10, 64)))  # all alike, as in a narrow cone
+    texts = unit(np.stack([neutral[3], neutral[4] + 0.02 * rng.normal(size=64), common + rng.normal(size=64)]))
+    assert (texts @ neutral.T).min() > 0.7
+    weights = rivals(texts, neutral)
+    assert weights[0, 3] == 0 and weights[1, 4] < 0.2
+    assert np.delete(weights[0], 3).min() == 1 and weights[2].min() == 1
+    one = unit(rng.normal(size=(1, 64)))
+    assert rivals(one, one).tolist() == [[1.0]]  # never without any rival
