@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import threading
-import warnings
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -51,7 +50,6 @@ def serve_process() -> int:
     logging.getLogger().addHandler(_LogLines(server))
     logging.getLogger("rsvlm_core").setLevel(logging.INFO)
     logging.captureWarnings(True)
-    warnings.simplefilter("default")
 
     def on_end() -> None:
         # A job may be in one long call and not see the stop flag: the client is gone, nothing must outlive it.
