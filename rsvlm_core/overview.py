@@ -201,10 +201,12 @@ def _legend_rows(masks: gpd.GeoDataFrame) -> list[tuple[str, style.RGB, str]]:
 
 
 def _details(raster: Raster, areas: Sequence[_Item]) -> list[tuple[_Item, Window]]:
-    """Enlarged views: the best masks of each colour in turn, no two views showing the same place."""
+    """Enlarged views: the larger masks of each colour in turn, no two views showing the same place."""
     by_colour: dict[style.RGB, list[_Item]] = {}
-    for item in areas:
-        by_colour.setdefault(item.colour, []).append(item)
+    for item in sorted(areas, key=lambda item: -item.shape.area):
+        left, top, right, bottom = item.shape.bounds
+        if max(right - left, bottom - top) < max(raster.width, raster.height) / 4:  # larger ones are seen on the map
+            by_colour.setdefault(item.colour, []).append(item)
     lanes = [list(items) for items in by_colour.values()]
     chosen: list[tuple[_Item, Window]] = []
     while any(lanes) and len(chosen) < 24:

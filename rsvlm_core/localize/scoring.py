@@ -27,6 +27,7 @@ METHODS = ("auto", "smooth", "attention", "dense", "tiles")
 NODATA = 255
 _BATCH_PIXELS = 400_000  # per call of the model: small enough to stop within a second on two cores
 _FINE_M = 0.75  # metres per pixel below which a second, coarser look pays
+_MIRROR_CELLS = 6  # beyond the imagery's border: as far as zero padding reaches into convolutional maps
 _MARGIN_CELLS = 4  # around an area: what interpolation and the guided filter look at beyond its border
 _TILE_CELLS = 8  # cells across one tile of the method "tiles"
 
@@ -41,6 +42,7 @@ class ScorePlan:
         stride: Pixels per cell.
         side: Cells of a window's side.
         overlap: Cells that neighbouring windows share.
+        margin: Cells around the source where it is mirrored.
     """
 
     gsds: tuple[float, ...]
@@ -48,6 +50,7 @@ class ScorePlan:
     stride: int
     side: int
     overlap: int
+    margin: int = 0
 
     @classmethod
     def of(
@@ -77,12 +80,14 @@ class ScorePlan:
         if method == "tiles":
             stride = max(1, info.image_size // _TILE_CELLS)
             return cls(chosen, method, stride, _TILE_CELLS, _TILE_CELLS * 3 // 4)
+        convolutional = info.patch_stride < 14
         if window_px is None:
             # Strides below a vision transformer's patch are those of convolutional maps, which take any size, and
             # better large ones: less overlap for the same context.
-            window_px = info.image_size * (2 if info.patch_stride < 14 else 1)
+            window_px = info.image_size * (2 if convolutional else 1)
         side = max(1, window_px // info.patch_stride)
-        return cls(chosen, method, info.patch_stride, side, max(1, side // 4) if side > 1 else 0)
+        margin = min(_MIRROR_CELLS, side // 8) if convolutional else 0
+        return cls(chosen, method, info.patch_stride, side, max(1, side // 4) if side > 1 else 0, margin)
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ class Scored:
         self._spans: list[list[Span]] = []
         self._rasters: list[ScoreRaster] = []
         for model_gsd_m in plan.gsds:
-            grid = CellGrid.over(source, gsd_m, model_gsd_m, plan.stride)
+            grid = CellGrid.over(source, gsd_m, model_gsd_m, plan.stride, plan.margin)
             # The windows are those of the whole source, so a place gets the same scores whatever area is asked for.
             spans = grid.touching(grid.spans(plan.side, plan.overlap), whole, _MARGIN_CELLS)
             grid, spans = grid.crop(spans)

@@ -25,7 +25,7 @@ from rsvlm_core.model.encoder import Float32, UInt8
 
 # Between the centre of a window and its border the weight falls to this, never to zero: at the border of the imagery
 # there is no second window.
-_EDGE_WEIGHT = 0.02
+_EDGE_WEIGHT = 0.001
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ class CellGrid:
     stride: int
 
     @classmethod
-    def over(cls, source: PatchSource, gsd_m: tuple[float, float], model_gsd_m: float, stride: int) -> CellGrid:
+    def over(
+        cls, source: PatchSource, gsd_m: tuple[float, float], model_gsd_m: float, stride: int, margin: int = 0
+    ) -> CellGrid:
         """Lay a grid over a source.
 
         Args:
@@ -74,16 +76,19 @@ class CellGrid:
             gsd_m: Metres per pixel of the source along columns and rows.
             model_gsd_m: Metres per pixel that the model shall see.
             stride: Pixels per cell that the model sees.
+            margin: Cells around the source, where it is mirrored: what a model says close to the border of its window
+                is unreliable, and at the border of the imagery there is no second window.
         """
         cell = (stride * model_gsd_m / gsd_m[0], stride * model_gsd_m / gsd_m[1])
         rows, cols = (math.ceil(n / c - 1e-6) for n, c in ((source.height, cell[1]), (source.width, cell[0])))
-        return cls(model_gsd_m, cell, (0, 0), max(1, rows), max(1, cols), stride)
+        rows, cols = max(1, rows) + 2 * margin, max(1, cols) + 2 * margin
+        return cls(model_gsd_m, cell, (-margin, -margin), rows, cols, stride)
 
     def touching(self, spans: Sequence[Span], area: Window, margin: int) -> list[Span]:
         """Those spans that reach within `margin` cells of an area given in pixels of the source."""
-        left, top = area.col / self.cell[0] - margin, area.row / self.cell[1] - margin
-        right = (area.col + area.width) / self.cell[0] + margin
-        bottom = (area.row + area.height) / self.cell[1] + margin
+        left, top = area.col / self.cell[0] - self.origin[0], area.row / self.cell[1] - self.origin[1]
+        right, bottom = left + area.width / self.cell[0] + margin, top + area.height / self.cell[1] + margin
+        left, top = left - margin, top - margin
         return [
             s for s in spans if s.col < right and s.col + s.cols > left and s.row < bottom and s.row + s.rows > top
         ]
@@ -104,10 +109,11 @@ class CellGrid:
         )  # fmt: skip
 
     def inside(self, span: Span, source: PatchSource) -> NDArray[np.float64]:
-        """[rows, cols] share of each cell that lies inside the source: 1 but along its right and lower border."""
-        rows = source.height / self.cell[1] - self.origin[1] - span.row - np.arange(span.rows)
-        cols = source.width / self.cell[0] - self.origin[0] - span.col - np.arange(span.cols)
-        return np.asarray(np.clip(rows, 1e-6, 1)[:, None] * np.clip(cols, 1e-6, 1)[None, :])
+        """[rows, cols] share of each cell that lies inside the source: 1 but at its border and beyond."""
+        first_row, first_col = self.origin[1] + span.row, self.origin[0] + span.col
+        rows = _share_inside(first_row, span.rows, source.height / self.cell[1])
+        cols = _share_inside(first_col, span.cols, source.width / self.cell[0])
+        return np.maximum(rows[:, None] * cols[None, :], 1e-6)
 
     def spans(self, side: int, overlap: int) -> list[Span]:
         """Overlapping windows of `side` x `side` cells that cover the grid, evenly spread, in reading order.
@@ -217,7 +223,7 @@ def fill(
     def flush() -> None:
         nonlocal done
         if waiting:
-            values = score(np.stack([patch.filled() for _, patch in waiting]))
+            values = score(np.stack([_mirrored(raster.grid, span, patch, source) for span, patch in waiting]))
             for (span, patch), value in zip(waiting, values, strict=True):
                 share = patch.valid.reshape(span.rows, stride, span.cols, stride).mean(axis=(1, 3))
                 raster.add(span, value, share >= 0.5 * raster.grid.inside(span, source))
@@ -273,7 +279,32 @@ def _starts(total: int, side: int, overlap: int) -> list[int]:
 
 
 def _taper(n: int) -> NDArray[np.float64]:
-    """[n] weights along a window: one in the middle, falling linearly towards both ends."""
-    at = (np.arange(n) + 0.5) / n
-    weight: NDArray[np.float64] = np.maximum(1 - np.abs(2 * at - 1), _EDGE_WEIGHT)
+    """[n] raised-cosine weights along a window: one in the middle, next to nothing at both ends."""
+    weight: NDArray[np.float64] = np.maximum(np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2, _EDGE_WEIGHT)
     return weight
+
+
+def _share_inside(first: int, count: int, length: float) -> NDArray[np.float64]:
+    """[count] share of cells first, first + 1, ... that lies within 0..length."""
+    at = first + np.arange(count)
+    return np.asarray(np.clip(np.minimum(at + 1, length) - np.maximum(at, 0), 0, 1), np.float64)
+
+
+def _mirrored(grid: CellGrid, span: Span, patch: Patch, source: PatchSource) -> UInt8:
+    """A patch without holes: mirrored beyond the source's border, in the mean colour elsewhere."""
+    rgb, window = patch.filled(), grid.window(span)
+    zoom_x, zoom_y = patch.rgb.shape[1] / window.width, patch.rgb.shape[0] / window.height
+    rows = _reflect(rgb.shape[0], -window.row * zoom_y, (source.height - window.row) * zoom_y)
+    cols = _reflect(rgb.shape[1], -window.col * zoom_x, (source.width - window.col) * zoom_x)
+    rgb = rgb if rows is None else rgb[rows]
+    return rgb if cols is None else rgb[:, cols]
+
+
+def _reflect(n: int, low: float, high: float) -> NDArray[np.intp] | None:
+    """[n] indices that stay within low..high by going back and forth; None where they do anyway."""
+    first, last = max(0, math.ceil(low - 1e-6)), min(n, math.floor(high + 1e-6)) - 1
+    if (first == 0 and last == n - 1) or last < first:
+        return None
+    period = 2 * (last - first + 1)
+    at = (np.arange(n) - first) % period
+    return (first + np.minimum(at, period - 1 - at)).astype(np.intp)
