@@ -18,7 +18,12 @@ SETS = {
 
 
 def write_card(
-    folder: Path, model: Mammut, recipe: dict[str, Any], drift: dict[str, float], results: dict[str, Any]
+    folder: Path,
+    model: Mammut,
+    recipe: dict[str, Any],
+    drift: dict[str, float],
+    results: dict[str, Any],
+    note: str = "",
 ) -> None:
     """Write `README.md` into a model's folder: what it is, saw, reached, and must not be used for."""
     counts = model.parameter_counts()
@@ -50,6 +55,8 @@ owners say otherwise; `training/configs/own.yaml` trains on your data alone.
 | stage | steps | batch | mixture |
 |---|---|---|---|
 {stages}
+
+{note}
 {table}
 ## Files
 

@@ -62,7 +62,7 @@ def embedding_drift(a: Mammut, b: Mammut, tokenizer_folder: Path) -> dict[str, f
 
 
 def export(
-    run: Path, out: Path, name: str, weights: str | None = None, results: Path | None = None
+    run: Path, out: Path, name: str, weights: str | None = None, results: Path | None = None, note: str = ""
 ) -> dict[str, float]:
     """Write the folder and return what quantisation changed."""
     model, state = load_run(run, weights)
@@ -74,7 +74,7 @@ def export(
     card = Card(name, LICENCE, sets, notes)
     save_mammut(model, out, card, tokenizer if tokenizer.is_file() else None)
     drift = embedding_drift(model, load_mammut(out)[0], out)
-    write_card(out, model, recipe, drift, json.loads(results.read_text("utf-8")) if results else {})
+    write_card(out, model, recipe, drift, json.loads(results.read_text("utf-8")) if results else {}, note)
     return drift
 
 
@@ -88,9 +88,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--name", default="rsvlm-small", help="the model's name")
     parser.add_argument("--weights", help="a file of the run, such as stage-0.pt, instead of its newest average")
     parser.add_argument("--results", type=Path, help="JSON of measured results for the model card")
+    parser.add_argument("--note", default="", help="a sentence for the model card, such as what the run started from")
     args = parser.parse_args(argv)
     try:
-        drift = export(args.run, args.out, args.name, args.weights, args.results)
+        drift = export(args.run, args.out, args.name, args.weights, args.results, args.note)
     except RsvlmError as error:
         print(f"training.export: {error}", file=sys.stderr)
         return error.exit_status

@@ -221,6 +221,16 @@ def test_learning_separates_colours(recipe_file: Path, tmp_path: Path):
     assert losses[-1] < losses[0] - 0.2
 
 
+def test_a_run_starts_from_a_model_folder(recipe_file: Path, tmp_path: Path):
+    assert main(["--config", str(recipe_file), "--out", str(tmp_path / "r"), "validation=[]"]) == 0
+    export(tmp_path / "r", tmp_path / "m", "mine")
+    more = ["stages.0.steps=1", "stages.1.steps=1", f"init={{weights: {tmp_path / 'm'}}}", "validation=[]"]
+    assert main(["--config", str(recipe_file), "--out", str(tmp_path / "again"), *more]) == 0
+    start, after = load_mammut(tmp_path / "m")[0].state_dict(), load_state(tmp_path / "again" / "state.pt")["model"]
+    moved = max(float((start[k] - after[k]).abs().max()) for k in after if after[k].dtype.is_floating_point)
+    assert 0 < moved < 0.01
+
+
 def test_export_is_exact_within_quantisation(recipe_file: Path, tmp_path: Path):
     assert main(["--config", str(recipe_file), "--out", str(tmp_path / "r"), "validation=[]"]) == 0
     drift = export(tmp_path / "r", tmp_path / "m", "mine")
