@@ -125,6 +125,7 @@ def style_heatmap(layer: QgsRasterLayer) -> None:
     renderer.setClassificationMin(low)
     renderer.setClassificationMax(high)
     layer.setRenderer(renderer)
+    layer.setOpacity(0.7)
 
 
 def style_threshold(layer: QgsRasterLayer, band: int, colour: str, threshold: float) -> None:

@@ -24,7 +24,9 @@ class IndexRow(QWidget):
         super().__init__(parent)
         self.words = QLabel()
         self.words.setWordWrap(True)
-        self.words.setEnabled(False)  # quieter than what people type
+        font = self.words.font()
+        font.setItalic(True)  # quieter than what people type, and as readable
+        self.words.setFont(font)
         self.button = QToolButton()
         self.button.setText(tr("Index"))
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

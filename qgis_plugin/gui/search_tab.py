@@ -68,7 +68,8 @@ class SearchTab(QWidget):
 
         self.top = QSpinBox()
         self.top.setRange(1, 500)
-        self.top.setValue(50)
+        self.top.setValue(20)
+        self.top.setToolTip(tr("For each text"))
         self.top.setAccessibleName(tr("Number of places"))
         self.sizes = QLineEdit()
         self.sizes.setPlaceholderText(tr("automatic"))
@@ -205,7 +206,7 @@ class SearchTab(QWidget):
         self.confidence_words.setText(f"{percent} %")
         self.view.filter.set_lowest(percent / 100)
         if self._layer is not None and not self._layer.isEditable():
-            self._layer.setSubsetString(f'"confidence" >= {percent / 100:.2f}' if percent else "")
+            self._layer.setSubsetString(f'"confidence" >= {percent / 100 - 1e-6:.6f}' if percent else "")
             self._layer.triggerRepaint()
 
     def _toggle_heatmap(self, wanted: bool) -> None:

@@ -356,6 +356,10 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Für Computer ohne Netzwerk: ein Ordner, den pip download gefüllt hat</translation>
   </message>
   <message>
+   <source>For each text</source>
+   <translation>Für jeden Text</translation>
+  </message>
+  <message>
    <source>For networks that replace certificates: your organisation’s file</source>
    <translation>Für Netzwerke, die Zertifikate ersetzen: die Datei Ihrer Organisation</translation>
   </message>

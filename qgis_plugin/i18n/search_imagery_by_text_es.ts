@@ -356,6 +356,10 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Para un ordenador sin red: una carpeta llenada con pip download</translation>
   </message>
   <message>
+   <source>For each text</source>
+   <translation>Para cada texto</translation>
+  </message>
+  <message>
    <source>For networks that replace certificates: your organisation’s file</source>
    <translation>Para redes que sustituyen certificados: el archivo de su organización</translation>
   </message>

@@ -67,7 +67,7 @@ def scenario():
     facts["hits"] = dock.search.view.model().rowCount()
     facts["words"] = iface.messageBar().currentItem().text() if iface.messageBar().currentItem() else ""
     picture("places")
-    dock.search.confidence.setValue(70)
+    dock.search.confidence.setValue(85)
     first = dock.search.view.model().index(0, 0)
     dock.search.view.setCurrentIndex(first)
     if first.isValid():

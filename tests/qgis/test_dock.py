@@ -26,23 +26,23 @@ def test_the_raster_is_chosen_and_nothing_runs(dock):
 def test_a_search_gives_pictures_and_a_styled_layer_in_a_group(dock, until):
     search(dock, until, "houses; forest")
     layer = results()[0]
-    assert layer.featureCount() == 50 and layer.name() == "Places: houses; forest"
+    assert layer.featureCount() == 20 and layer.name() == "Places: houses; forest"
     assert [category.value() for category in layer.renderer().categories()] == ["houses", "forest"]
     assert layer.metadata().title() == "Places: houses; forest" and "ortho" in layer.metadata().abstract()
     assert layer.crs().authid() == "EPSG:25832"
     assert QgsProject.instance().layerTreeRoot().findGroup("Search: ortho") is not None
-    assert dock.search.view.model().rowCount() == 50
+    assert dock.search.view.model().rowCount() == 20
     assert dock.search.filters.isVisibleTo(dock)
 
 
 def test_the_slider_filters_list_and_map_without_a_new_search(dock, until):
     search(dock, until, "houses")
     layer = results()[0]
-    dock.search.confidence.setValue(60)
+    dock.search.confidence.setValue(80)
     shown = dock.search.view.model().rowCount()
-    assert 0 < shown < 50 and layer.featureCount() == shown
+    assert 0 < shown < 20 and layer.featureCount() == shown
     dock.search.confidence.setValue(0)
-    assert dock.search.view.model().rowCount() == 50 and layer.featureCount() == 50
+    assert dock.search.view.model().rowCount() == 20 and layer.featureCount() == 20
     assert len(results()) == 1
 
 
@@ -155,7 +155,7 @@ def test_removing_the_raster_in_the_middle_of_a_search(dock, until):
     until(lambda: dock.progress.bar.value() > 5)
     QgsProject.instance().removeMapLayer(dock.layer.currentLayer())
     until(lambda: not dock._session.busy, 30)
-    assert dock.search.view.model().rowCount() == 50  # the places are there, the pictures are not
+    assert dock.search.view.model().rowCount() == 20  # the places are there, the pictures are not
 
 
 def test_closing_the_project_with_results_shown(dock, until):

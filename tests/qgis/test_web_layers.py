@@ -151,7 +151,7 @@ def test_the_panel_draws_a_service_once_and_searches_it(dock, server, raster_fil
 
     search("houses")
     asked = count(server)
-    assert dock.search.view.model().rowCount() == 50 and asked > 0, window.words()
+    assert dock.search.view.model().rowCount() == 20 and asked > 0, window.words()
     search("forest")
     assert count(server) == asked
     hits = [one for one in QgsProject.instance().mapLayers().values() if one.name().startswith("Places")]
