@@ -92,12 +92,15 @@ def scenario():
 
     dock.tabs.setCurrentWidget(dock.outline)
     box = layer.extent()
+    part = min(0.9, max(0.33, 280 / box.width()))  # a few hundred metres
     dock.where.set_rectangle(
-        QgsRectangle.fromCenterAndSize(box.center(), box.width() / 3, box.height() / 3), layer.crs())
+        QgsRectangle.fromCenterAndSize(box.center(), part * box.width(), part * box.height()), layer.crs())
     dock.outline.text.setText(os.environ.get("RSVLM_DRIVE_OUTLINE", "building; road"))
     dock.outline.button.click()
     yield lambda: not session.busy
-    iface.mapCanvas().setExtent(QgsRectangle.fromCenterAndSize(box.center(), box.width() / 2.7, box.height() / 2.7))
+    part *= 1.1
+    iface.mapCanvas().setExtent(
+        QgsRectangle.fromCenterAndSize(box.center(), part * box.width(), part * box.height()))
     iface.mapCanvas().refresh()
     yield after(4)
     facts["outlines"] = dock.outline.view.model().rowCount()
@@ -108,7 +111,7 @@ def scenario():
     dock.outline.automatic.setChecked(True)
 
     dock.tabs.setCurrentWidget(dock.describe)
-    dock.where._drawn(QgsRectangle.fromCenterAndSize(box.center(), box.width() / 8, box.height() / 8))
+    dock.where._drawn(QgsRectangle.fromCenterAndSize(box.center(), 0.4 * part * box.width(), 0.4 * part * box.height()))
     yield lambda: not session.busy
     dock.describe.question.setText("Are there buildings?")
     dock.describe.ask.click()
