@@ -22,6 +22,11 @@ except (ImportError, TypeError, AttributeError):
     INT, DOUBLE, STRING = QVariant.Int, QVariant.Double, QVariant.String
 
 
+def number(value: Any) -> int:
+    """The number of an enumeration's member, which Qt 6 does not turn into one by itself."""
+    return int(getattr(value, "value", value))
+
+
 def is_null(value: Any) -> bool:
     """Whether an attribute is NULL: None, or a null QVariant in old bindings."""
     return value is None or (isinstance(value, QVariant) and value.isNull())

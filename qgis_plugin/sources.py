@@ -22,7 +22,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from . import settings
+from . import compat, settings
 from .protocol import BackendError
 from .translate import tr
 
@@ -92,11 +92,11 @@ def placed_copy(layer: QgsRasterLayer, source: str) -> str:
     across, up = box.width() / provider.xSize(), box.height() / provider.ySize()
     bands = []
     for band in range(1, provider.bandCount() + 1):
-        kind = GDAL_TYPES.get(int(provider.sourceDataType(band)), "Byte")
+        kind = GDAL_TYPES.get(compat.number(provider.sourceDataType(band)), "Byte")
         nodata = ""
         if provider.sourceHasNoDataValue(band):
             nodata = f"<NoDataValue>{provider.sourceNoDataValue(band)!r}</NoDataValue>"
-        colour = COLOURS.get(int(provider.colorInterpretation(band)), "Gray")
+        colour = COLOURS.get(compat.number(provider.colorInterpretation(band)), "Gray")
         bands.append(
             f'<VRTRasterBand dataType="{kind}" band="{band}"><ColorInterp>{colour}</ColorInterp>{nodata}<SimpleSource>'
             f'<SourceFilename relativeToVRT="0">{escape(source)}</SourceFilename><SourceBand>{band}</SourceBand>'

@@ -16,10 +16,15 @@ from qgis.PyQt.QtCore import (
     pyqtSignal,
 )
 from qgis.PyQt.QtGui import QColor, QFont, QKeySequence, QPainter, QPalette, QPen
-from qgis.PyQt.QtWidgets import QListView, QShortcut, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from qgis.PyQt.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from .. import compat, layers
 from ..translate import tr
+
+try:  # Qt 6 has it elsewhere
+    from qgis.PyQt.QtGui import QShortcut
+except ImportError:
+    from qgis.PyQt.QtWidgets import QShortcut
 from .examples import LIKE, UNLIKE
 from .thumbnails import Thumbnails
 

@@ -48,6 +48,23 @@ def test_no_pyqt_and_no_unscoped_old_style():
         assert "PyQt5" not in text and "exec_(" not in text and "QRegExp" not in text, path
 
 
+# classes, not members of an enumeration; or in the one file that may look at old names
+NOT_MEMBERS = {"ProcessError", "ExitStatus", "ColorRampItem", "QGIS_VERSION", "SaveVectorOptions"}
+
+
+@pytest.mark.parametrize("path", sorted(PLUGIN.rglob("*.py")), ids=lambda path: path.relative_to(PLUGIN).as_posix())
+def test_members_of_enumerations_are_fully_scoped(path):
+    """`Qt.AlignmentFlag.AlignLeft`, never `Qt.AlignLeft`, which Qt 6 does not know."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    longer = {node.value for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    short = [
+        f"{node.lineno}: {node.value.id}.{node.attr}" for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node not in longer and isinstance(node.value, ast.Name)
+        and node.value.id.startswith("Q") and node.attr[0].isupper() and node.attr not in NOT_MEMBERS
+    ]
+    assert not short or path.name == "compat.py"
+
+
 def test_zip_has_one_folder_and_passes_its_own_checks(builder, built):
     assert builder.problems(built) == []
     names = zipfile.ZipFile(built).namelist()

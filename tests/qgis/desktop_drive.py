@@ -59,6 +59,14 @@ def scenario():
 
     dock.search.text.lineEdit().setText(os.environ.get("RSVLM_DRIVE_TEXTS", "houses; dense forest"))
     dock.search.button.click()
+    if os.environ.get("RSVLM_DRIVE_LEAVE"):
+        yield lambda: dock.progress.bar.value() > 3
+        facts["child"] = session._worker.process.processId()
+        if os.environ["RSVLM_DRIVE_LEAVE"] == "reload":
+            qgis.utils.reloadPlugin("search_imagery_by_text")
+            yield after(1)
+            facts["panels"] = len([one for one in window.findChildren(QDockWidget) if one.objectName() == "rsvlmPanel"])
+        return  # and QGIS is quit in the middle
     yield lambda: dock.progress.bar.maximum() > 0
     yield after(0.2)
     picture("searching")
@@ -168,7 +176,8 @@ class Driver:
         self.clock.stop()
         with open(os.path.join(OUT, "done.json"), "w") as file:
             json.dump(facts, file, indent=1)
-        QgsProject.instance().clear()
+        if not os.environ.get("RSVLM_DRIVE_LEAVE"):
+            QgsProject.instance().clear()
         QTimer.singleShot(500, QgsApplication.instance().quit)
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def desktop(tmp_path):
             shutil.copytree(out, pictures, dirs_exist_ok=True)
         assert (out / "done.json").exists(), done.stdout + done.stderr
         facts = json.loads((out / "done.json").read_text())
+        facts["status"] = done.returncode
         assert "error" not in facts, facts["error"]
         return facts
 
@@ -71,6 +73,18 @@ def test_the_first_start_explains(desktop, fake_plugins, raster_file, tmp_path):
     (folder / "search_imagery_by_text" / "requirements.txt").write_text("no-such-package\n")
     facts = desktop(folder, sys.executable, raster_file, RSVLM_DRIVE_WELCOME="1")
     assert facts["welcome"] and {Path(path).stem for path in facts["pictures"]} == {"welcome", "set_up"}
+
+
+@pytest.mark.desktop
+@pytest.mark.parametrize("how", ["quit", "reload"])
+def test_quitting_or_reloading_in_the_middle_of_a_search(desktop, fake_plugins, raster_file, runs, how):
+    facts = desktop(fake_plugins, sys.executable, raster_file, RSVLM_DRIVE_TEXTS="slow", RSVLM_DRIVE_LEAVE=how)
+    assert facts["status"] == 0
+    end = time.monotonic() + 10
+    while runs(facts["child"]) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not runs(facts["child"])
+    assert facts.get("panels", 1) == 1
 
 
 @pytest.mark.desktop
