@@ -19,10 +19,10 @@ import numpy as np
 from rsvlm_core.localize.prompts import confidence_of
 from rsvlm_core.model.encoder import Float32
 
-PRESENT = 0.0  # logit that the upper hundredth must reach for a text to count as there
+PRESENT = -0.5  # logit that the upper hundredth must reach for a text to count as there
 CLEAR = 2.0  # logit that the upper thousandth must reach instead, for rare things
 REACH = 5.0  # logits: what lies further below the best places is background, however far
-BAND = 2.0  # logits by which the threshold may leave confidence one half: confidences 0.12 to 0.88
+BAND = 3.0  # logits by which the threshold may leave confidence one half: confidences 0.05 to 0.95
 _MAX_SAMPLE = 2_000_000
 _LIMIT = 20.0  # logits beyond this are certainty
 

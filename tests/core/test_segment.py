@@ -323,7 +323,7 @@ def test_an_array_is_segmented_as_the_raster_is(
         segment([str(path)], ["red", "blue"], encoder, refine=refine, mask_raster=mask, scores=scores)
         got = segment_array(rgb, gsd, ["red", "blue"], encoder, refine=refine)
         with rasterio.open(mask) as labels, rasterio.open(scores) as bands:
-            assert (got.labels != labels.read(1)).mean() < 1e-3
+            assert (got.labels != labels.read(1)).mean() < 3e-3
             # The coarser look shrinks by two: a raster through its overviews, an array by a filter.
             difference = np.abs(got.scores - bands.read())
             assert difference.max() < 0.1 and difference.mean() < 1e-3
