@@ -47,7 +47,7 @@ def scenario():
     yield lambda: dock.isVisible()
     window.resizeDocks([dock], [420], 1)
     yield lambda: session._task is None
-    facts["welcome"] = dock.welcome.isVisible()
+    facts["welcome"], facts["title"] = dock.welcome.isVisible(), dock.windowTitle()
 
     if os.environ.get("RSVLM_DRIVE_WELCOME"):
         yield after(1)
@@ -100,7 +100,7 @@ def scenario():
 
     dock.tabs.setCurrentWidget(dock.outline)
     box = layer.extent()
-    part = min(0.9, max(0.33, 280 / box.width()))  # a few hundred metres
+    part = min(0.9, max(0.25, 200 / box.width()))  # a few hundred metres
     dock.where.set_rectangle(
         QgsRectangle.fromCenterAndSize(box.center(), part * box.width(), part * box.height()), layer.crs())
     dock.outline.text.setText(os.environ.get("RSVLM_DRIVE_OUTLINE", "building; road"))

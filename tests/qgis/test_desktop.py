@@ -27,11 +27,12 @@ def desktop(tmp_path):
         pytest.skip("no xvfb-run or no QGIS program")
     home, runtime, out = tmp_path / "home", tmp_path / "run", tmp_path / "out"
     (home / "profiles" / "default" / "QGIS").mkdir(parents=True)
-    (home / "profiles" / "default" / "QGIS" / "QGIS3.ini").write_text(PROFILE)
     runtime.mkdir(mode=0o700)
     out.mkdir()
 
-    def run(plugins, python, raster, limit=600, **variables):
+    def run(plugins, python, raster, limit=600, language="en", **variables):
+        profile = f"{PROFILE}\n[locale]\noverrideFlag=true\nuserLocale={language}\n"
+        (home / "profiles" / "default" / "QGIS" / "QGIS3.ini").write_text(profile)
         environment = {
             "PATH": "/usr/bin:/bin", "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "LANG": "C.UTF-8",
             "QGIS_PLUGINPATH": str(plugins), "RSVLM_PYTHON": str(python), "RSVLM_CACHE": str(tmp_path / "cache"),
@@ -63,6 +64,13 @@ def test_every_state_of_the_panel(desktop, fake_plugins, raster_file):
     assert {Path(path).stem for path in facts["pictures"]} == {
         "searching", "places", "place", "heatmap", "outlines", "threshold", "describe", "options"}
     assert not facts["welcome"]
+
+
+@pytest.mark.desktop
+def test_the_panel_in_german(desktop, fake_plugins, raster_file):
+    facts = desktop(fake_plugins, sys.executable, raster_file, language="de")
+    assert facts["title"] == "Bilder mit Text durchsuchen"
+    assert "Orte: houses; dense forest" in facts["layers"]
 
 
 @pytest.mark.desktop
