@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rsvlm_core.errors import RsvlmError
 from rsvlm_core.progress import TerminalProgress
-from training.evaluate.table import show, write_json
-
-Document = dict[str, Any]
+from training.commands import Document, add_command, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    args = parser().parse_args(argv)
-    started = time.monotonic()
-    try:
-        document = args.run(args)
-        document["wall_seconds"] = round(time.monotonic() - started, 2)
-        show(document)
-        if args.json is not None:
-            write_json(document, args.json)
-        return 0
-    except RsvlmError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return e.exit_status
-    except KeyboardInterrupt:
-        print("Stopped; what is finished is kept: run the same command again.", file=sys.stderr)
-        return 3
+    return run_command(
+        parser().parse_args(argv), stopped="Stopped; what is finished is kept: run the same command again.")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,13 +31,7 @@ def parser() -> argparse.ArgumentParser:
 def _command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], Document], about: str, example: str
 ) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = commands.add_parser(
-        name, help=about, description=about, epilog=f"example:\n  python -m training.build {name} {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    made.set_defaults(run=run)
-    made.add_argument("--json", type=Path, default=None, metavar="OUT", help="also write the result here; - is stdout")
-    return made
+    return add_command(commands, "training.build", name, run, about, example)
 
 
 def _webli(args: argparse.Namespace) -> Document:

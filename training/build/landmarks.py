@@ -104,13 +104,14 @@ def read_landmarks(
 def _frames(path: Path, layer: str | None) -> list[tuple[str, Any]]:
     import geopandas as gpd
     import pyogrio
+    from pyarrow import ArrowException
 
     try:
         if path.suffix.lower() in (".parquet", ".geoparquet"):
             return [(path.stem, gpd.read_parquet(path))]
         names = [layer] if layer else [str(n) for n, kind in pyogrio.list_layers(path) if kind is not None]
         return [(n, gpd.read_file(path, layer=n)) for n in names]
-    except Exception as e:
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ArrowException, OSError, ValueError) as e:
         raise DataError(f"{path} cannot be read as a vector layer ({e}).", "Give a GeoPackage, PBF, GeoParquet.") from e
 
 

@@ -90,10 +90,11 @@ def list_units(sources: Sequence[str | Path], images: Path | None = None) -> lis
 
 def _row_groups(path: Path) -> int:
     import pyarrow.parquet as pq
+    from pyarrow import ArrowException
 
     try:
         return int(pq.ParquetFile(path).num_row_groups)
-    except Exception as e:
+    except (ArrowException, OSError) as e:
         raise DataError(f"{path} is not a usable parquet file ({e}).", "Download it again.") from e
 
 
@@ -161,10 +162,11 @@ def _first(row: dict[str, Any], names: Sequence[str]) -> str:
 
 def _read_parquet(unit: Unit) -> Iterator[Record | Trouble]:
     import pyarrow.parquet as pq
+    from pyarrow import ArrowException
 
     try:
         table = pq.ParquetFile(unit.path).read_row_group(unit.group)
-    except Exception:
+    except (ArrowException, OSError):  # a damaged column shows only when it is read
         yield Trouble(unit.name, "damaged shard")
         return
     for batch in table.to_batches(max_chunksize=256):

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rsvlm_core.errors import RsvlmError, UsageError
+from rsvlm_core.errors import UsageError
 from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.progress import TerminalProgress
+from training.commands import Document, add_command, run_command
 from training.evaluate import captioning, classification, holdout_command, retrieval, segmentation, vqa
 from training.evaluate.images import batches, list_images
-from training.evaluate.table import show, write_json
 
 Load = Callable[[str | None, str], Encoder]
-Document = dict[str, Any]
 
 
 def _load(name: str | None, device: str) -> Encoder:
@@ -30,21 +27,7 @@ def _load(name: str | None, device: str) -> Encoder:
 
 def main(argv: Sequence[str] | None = None, load: Load = _load) -> int:
     """Run one command; returns the exit status. `load` makes the encoder of a `--model`."""
-    args = parser().parse_args(argv)
-    started = time.monotonic()
-    try:
-        document = args.run(args, load)
-        document["seconds"] = round(time.monotonic() - started, 2)
-        show(document)
-        if args.json is not None:
-            write_json(document, args.json)
-        return 0
-    except RsvlmError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return e.exit_status
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 3
+    return run_command(parser().parse_args(argv), load)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,16 +42,11 @@ def parser() -> argparse.ArgumentParser:
 def _command(
     commands: Any, name: str, run: Callable[[argparse.Namespace, Load], Document], help_: str, example: str,
 ) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = commands.add_parser(
-        name, help=help_, description=help_, epilog=f"example:\n  python -m training.evaluate {name} {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    made.set_defaults(run=run)
+    made = add_command(commands, "training.evaluate", name, run, help_, example)
     made.add_argument("--images", nargs="+", required=True, metavar="DIR|TAR", help="folders, tar files or shards")
     made.add_argument("--model", default=None, metavar="M", help="default: the bundled model")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
     made.add_argument("--batch", type=int, default=32, help="images at a time")
-    made.add_argument("--json", type=Path, default=None, metavar="OUT", help="write the result here; - is stdout")
     return made
 
 
