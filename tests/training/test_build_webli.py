@@ -178,7 +178,7 @@ def test_parquet_lists_with_bytes_and_with_paths(tmp_path: Path) -> None:
 
 
 def test_units_of_the_ray_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray itself is not run here: a stand-in with its interface shows what would be sent to it."""
+    """A stand-in with Ray's interface shows what is sent to a cluster; Ray itself runs below."""
     started: list[str | None] = []
 
     class Dataset:
@@ -188,11 +188,13 @@ def test_units_of_the_ray_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         def map(self, function):  # type: ignore[no-untyped-def]
             return Dataset([function(json.loads(json.dumps(i))) for i in self.items])
 
-        def take_all(self):  # type: ignore[no-untyped-def]
-            return self.items
+        def iter_rows(self):  # type: ignore[no-untyped-def]
+            return iter(self.items)
 
     ray = types.ModuleType("ray")
     ray.init = lambda address=None, ignore_reinit_error=False: started.append(address)  # type: ignore[attr-defined]
+    ray.is_initialized = lambda: False  # type: ignore[attr-defined]
+    ray.shutdown = lambda: started.append("shut down")  # type: ignore[attr-defined]
     data = types.ModuleType("ray.data")
     data.from_items = lambda items, override_num_blocks: Dataset(items)  # type: ignore[attr-defined]
     ray.data = data  # type: ignore[attr-defined]
@@ -203,7 +205,40 @@ def test_units_of_the_ray_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.setitem(sys.modules, "ray.data", data)
     card = build(shards, tmp_path / "out", engine="ray", address="head:6379")
-    assert started == ["head:6379"] and card["result"]["samples"] == 6
+    assert started == ["head:6379", "shut down"] and card["result"]["samples"] == 6
+
+
+def web_of_real_images(shared_data: Path, folder: Path) -> Path:
+    """Two img2dataset shards of three real images each."""
+    items = list_images([shared_data / "data" / "rsicd" / "val-000.tar"])[:6]
+    folder.mkdir()
+    for k in range(2):
+        write_tar(folder / f"{k}.tar", {name: data for item in items[3 * k : 3 * k + 3] for name, data in (
+            (f"{item.key}.webp", item.image.read()), (f"{item.key}.txt", item.meta()["captions"][0].encode()))})
+    return folder
+
+
+def same_as_one_process(web: Path, folder: Path, other: dict) -> None:  # type: ignore[type-arg]
+    """What another engine built into `folder/other` is, byte for byte, what this process builds."""
+    one = build([web], folder / "one")
+    built = [[p.read_bytes() for p in sorted((folder / n).glob("*.tar"))] for n in ("one", "other")]
+    assert built[0] == built[1] and len(built[0]) == 1
+    assert other["result"] == one["result"] and one["result"]["samples"] >= 4
+
+
+def test_real_processes_give_the_same_bytes(shared_data: Path, tmp_path: Path) -> None:
+    web = web_of_real_images(shared_data, tmp_path / "web")
+    seen: list[int] = []
+    other = build([web], tmp_path / "other", workers=2, progress=lambda d, t, u: seen.append(d))
+    assert seen[:3] == [0, 1, 2]
+    same_as_one_process(web, tmp_path, other)
+
+
+def test_real_ray_gives_the_same_bytes(shared_data: Path, tmp_path: Path) -> None:
+    """Ray Data itself, with the processes that it starts on this machine."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray[data]'")
+    web = web_of_real_images(shared_data, tmp_path / "web")
+    same_as_one_process(web, tmp_path, build([web], tmp_path / "other", engine="ray"))
 
 
 def test_real_pictures_and_the_real_classifier(shared_data: Path, tmp_path: Path) -> None:

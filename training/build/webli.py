@@ -9,12 +9,11 @@ evaluation sets, sentences that repeat; and writes shards and a data card.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -86,9 +85,9 @@ def part_name(unit: Unit) -> str:
     return f"{stem}-{hashlib.sha256(f'{unit.path}#{unit.group}'.encode()).hexdigest()[:8]}"
 
 
-def filter_unit(unit: Unit, parts: Path, settings: Filter) -> str:
+def filter_unit(unit: Unit, parts: Path, settings: Filter, stem: str = "") -> str:
     """Filter one unit into `parts`; returns the stem of its files. Safe to run twice, or twice at once."""
-    stem = part_name(unit)
+    stem = stem or part_name(unit)
     if (parts / f"{stem}.json").is_file():
         return stem
     worker = _Worker(settings)
@@ -213,7 +212,13 @@ def run_units(
     done = len(units) - len(left)
     progress(done, len(units), "units")
     if engine == "ray":
-        _run_ray(left, parts, settings, address)
+        def one_more() -> None:
+            nonlocal done
+            done += 1
+            progress(done, len(units), "units")
+            check(should_stop, "Finished units are kept: run the same command again.")
+
+        _run_ray(left, parts, settings, address, one_more)
     elif engine != "local":
         raise UsageError(f"There is no engine {engine}.", "Use local or ray.")
     elif workers <= 1:
@@ -243,17 +248,39 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _run_ray(units: Sequence[Unit], parts: Path, settings: Filter, address: str | None) -> None:
+def _run_ray(
+    units: Sequence[Unit], parts: Path, settings: Filter, address: str | None, done: Callable[[], None]
+) -> None:
+    """Filter units as tasks of Ray Data; `done` is called after each."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # what is built here is nobody else's business
     try:
-        ray = importlib.import_module("ray")
-        ray_data = importlib.import_module("ray.data")
+        import ray
+        import ray.data as ray_data
     except ImportError as e:
-        raise UsageError("The engine ray is not installed.", "pip install 'ray[data]', or use --engine local.") from e
-    if units:
-        ray.init(address=address, ignore_reinit_error=True)
-        items = [asdict(unit) for unit in units]
+        raise UsageError("Ray is not installed.", "pip install 'ray[data]', or use --engine local.") from e
+    if not units:
+        return
+    mine = not ray.is_initialized()
+    ray.init(address=address, ignore_reinit_error=True)
+    # tasks run elsewhere: in another folder, perhaps on another machine
+    folder = parts.absolute()
+    items = [
+        {"path": os.path.abspath(u.path), "group": u.group, "images": u.images and os.path.abspath(u.images),
+         "stem": part_name(u)} for u in units]
+    try:
         todo = ray_data.from_items(items, override_num_blocks=len(items))
-        todo.map(lambda item: {"part": filter_unit(Unit(**item), parts, settings)}).take_all()
+        for _ in todo.map(lambda item: _ray_task(item, folder, settings)).iter_rows():
+            done()
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def _ray_task(item: dict[str, Any], parts: Path, settings: Filter) -> dict[str, str]:
+    _one_thread()
+    told = dict(item)
+    stem = str(told.pop("stem"))
+    return {"part": filter_unit(Unit(**told), parts, settings, stem)}
 
 
 def evaluation_hashes(sets: Sequence[str | Path], near: int = NEAR) -> HashIndex:
