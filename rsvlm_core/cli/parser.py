@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import NoReturn, Protocol
 
 from rsvlm_core import __version__
+from rsvlm_core.errors import one_line
 
 COMMANDS = ("index", "search", "segment", "heatmap", "classify", "caption", "ask", "models", "doctor", "worker")
 
@@ -37,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}. See {self.prog} --help", file=sys.stderr)
+        print(f"{self.prog}: {one_line(message)}. See {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)
 
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from rsvlm_core.cli.parser import Command
 from rsvlm_core.cli.stop import StopOnInterrupt
-from rsvlm_core.errors import RsvlmError, Stopped
+from rsvlm_core.errors import RsvlmError, Stopped, one_line
 
 
 def run(command: Command, args: Namespace) -> int:
@@ -71,7 +71,7 @@ def _guarded(args: Namespace, work: Callable[[StopOnInterrupt], int]) -> int:
                 told = _Fault(f"A fault in rsvlm: {reason}.", "RSVLM_DEBUG=1 shows where; please report it.")
     if trace:
         print(trace, file=sys.stderr, end="")
-    print(f"rsvlm {args.command}: {told}", file=sys.stderr)
+    print(f"rsvlm {args.command}: {one_line(str(told))}", file=sys.stderr)
     if args.json:
         print(document({"error": {"code": told.code, "message": told.message, "remedy": told.remedy}}))
     return told.exit_status

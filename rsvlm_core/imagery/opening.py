@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
@@ -115,13 +116,19 @@ def _check_path(source: str) -> None:
         return
     path = Path(source)
     try:
-        exists = path.exists()
-    except OSError as error:
-        raise RasterError(f"{source} cannot be looked at: {error.strerror}.", "Check its permissions.") from error
-    if not exists:
+        kind = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        kind = 0
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise RasterError(f"{source} cannot be looked at: {reason}.", "Check its name and permissions.") from error
+    if not kind:
         folder = path.parent
         where = "Check the spelling." if folder.is_dir() else f"There is no folder {folder} either."
         raise RasterError(f"{source}: no such file.", where)
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        # reading a pipe or a device can wait, or go on, for ever
+        raise RasterError(f"{source} is a pipe, a socket or a device, not a file.", "Name a raster file.")
     if path.is_file() and path.stat().st_size == 0:
         raise RasterError(f"{source} is empty (0 bytes).", "Copy or download it again.")
     if path.is_file() and not os.access(path, os.R_OK):

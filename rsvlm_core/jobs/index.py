@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rsvlm_core.errors import RasterError
 from rsvlm_core.jobs.context import Context
 from rsvlm_core.jobs.outputs import folder_output
 from rsvlm_core.jobs.params import Params
@@ -19,7 +20,7 @@ def build_index(params: Params, context: Context) -> dict[str, object]:
     sources = params.sources()
     out = folder_output(params)
     gsds, bands, extent = params.numbers("gsds", low=1e-6), params.bands(), params.extent()
-    fresh, batch = params.flag("fresh"), params.integer("batch", 32, low=1)
+    fresh, batch = params.flag("fresh"), params.integer("batch", 32, low=1, high=65536)
     model = params.model()
     params.done()
 
@@ -30,6 +31,11 @@ def build_index(params: Params, context: Context) -> dict[str, object]:
         gsds=gsds, bands=bands, extent=extent, fresh=fresh, batch=batch,
         progress=context.progress, should_stop=context.should_stop,
     )
+    if report.failed and report.tiles == len(report.failed):
+        raise RasterError(
+            f"None of the {report.tiles} tiles could be read; the first: {report.failed[0].rstrip('.')}.",
+            "Check the raster with gdalinfo; run the same again once it can be read.",
+        )
     context.finished("index", out)
     return {
         "index": str(out), "tiles": report.tiles, "embedded": report.embedded,

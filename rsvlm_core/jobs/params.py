@@ -34,8 +34,8 @@ class Params:
         if value is None:
             return default
         if not isinstance(value, str) or not value.strip():
-            raise UsageError(f"{name} must be a text, not {value!r}.", f"Give {name} something that is not empty.")
-        return value
+            raise UsageError(f"{name} must be a text, not {_shown(value)}.", f"Give {name} something not empty.")
+        return _encodable(name, value)
 
     def required_text(self, name: str) -> str:
         """A non-empty string that has to be there."""
@@ -51,10 +51,10 @@ class Params:
             return None
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, Sequence) or not items or any(not isinstance(i, str) for i in items):
-            raise UsageError(f"{name} must be a list of texts, not {value!r}.", f"Give {name} at least one text.")
+            raise UsageError(f"{name} must be a list of texts, not {_shown(value)}.", f"Give {name} at least one text.")
         if any(not i.strip() for i in items):
             raise UsageError(f"{name} has an empty text.", "Type what to look for.")
-        return [str(i) for i in items]
+        return [_encodable(name, str(i)) for i in items]
 
     def required_texts(self, name: str) -> list[str]:
         """A list of non-empty strings that has to be there."""
@@ -68,27 +68,32 @@ class Params:
         value = self._take(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise UsageError(f"{name} must be a number, not {value!r}.")
+        try:
+            number = math.nan if isinstance(value, bool) or not isinstance(value, (int, float)) else float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            number = math.inf
+        if not math.isfinite(number):
+            raise UsageError(f"{name} must be a number, not {_shown(value)}.", f"Give {name} a finite number.")
+        value = number
         if not low <= value <= high:
             limits = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
             raise UsageError(f"{name} is {value:g}.", f"It must be {limits}.")
-        return float(value)
+        return value
 
-    def integer(self, name: str, default: int, low: int) -> int:
-        """A whole number of at least low."""
-        value = self.number(name, low)
+    def integer(self, name: str, default: int, low: int, high: float = math.inf) -> int:
+        """A whole number between low and high, both allowed."""
+        value = self.number(name, low, high)
         if value is None:
             return default
         if value != int(value):
-            raise UsageError(f"{name} must be a whole number, not {value:g}.")
+            raise UsageError(f"{name} must be a whole number, not {value:g}.", "Give one without a fraction.")
         return int(value)
 
     def flag(self, name: str) -> bool:
         """True or false; false where it is not given."""
         value = self._take(name)
         if not isinstance(value, (bool, type(None))):
-            raise UsageError(f"{name} must be true or false, not {value!r}.")
+            raise UsageError(f"{name} must be true or false, not {_shown(value)}.", "Give one, or leave it out.")
         return bool(value)
 
     def choice(self, name: str, options: Sequence[str]) -> str:
@@ -107,7 +112,7 @@ class Params:
         checked = [Params({name: item}).number(name, low) for item in items]
         if not checked or any(item is None for item in checked) or (count is not None and len(checked) != count):
             how_many = "numbers" if count is None else f"{count} numbers"
-            raise UsageError(f"{name} must be {how_many}, not {value!r}.")
+            raise UsageError(f"{name} must be {how_many}, not {_shown(value)}.", f"Give {name} {how_many}.")
         return tuple(item for item in checked if item is not None)
 
     def extent(self, name: str = "extent") -> Extent | None:
@@ -151,6 +156,24 @@ class Params:
             raise UsageError(
                 f"Unknown parameter: {', '.join(unknown)}.", f"This operation knows {', '.join(sorted(self._known))}."
             )
+
+
+def _shown(value: object) -> str:
+    """A value in a message: enough to recognise it, never a megabyte."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _encodable(name: str, value: str) -> str:
+    """The value itself; what no file and no message could hold is refused."""
+    if "\0" in value:
+        raise UsageError(f"{name} holds a NUL character.", "Leave it out.")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        what = f"{name} {_shown(value)} is not valid Unicode."
+        raise UsageError(what, "Rename the file, or type it again.") from None
+    return value
 
 
 def _existing(source: str) -> str:

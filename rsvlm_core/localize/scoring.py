@@ -180,7 +180,10 @@ class Scored:
             )
             before += len(spans)
         if self.failed and len(self.failed) == self.windows:
-            raise RasterError(f"Nothing of the imagery could be read: {self.failed[0]}")
+            raise RasterError(
+                f"Nothing of the imagery could be read: {self.failed[0].rstrip('.')}.",
+                "The file is damaged or not reachable; copy it again, or check it with gdalinfo -checksum.",
+            )
 
     def thresholds(self, threshold: str | float = "auto") -> list[Threshold]:
         """One decision for each text, from the cells of the area that matters.

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsvlm_core.errors import OutputError
+from rsvlm_core.errors import OutputError, UsageError
 from rsvlm_core.imagery.patch import Patch, Window
 from rsvlm_core.localize.source import PatchSource
 from rsvlm_core.model.encoder import Float32, UInt8
@@ -26,6 +26,8 @@ from rsvlm_core.model.encoder import Float32, UInt8
 # Between the centre of a window and its border the weight falls to this, never to zero: at the border of the imagery
 # there is no second window.
 _EDGE_WEIGHT = 0.001
+# More windows than this would fill the memory before the first one is seen.
+MOST_WINDOWS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,12 @@ class CellGrid:
             overlap: Least number of cells that neighbours share.
         """
         rows, cols = min(side, self.rows), min(side, self.cols)
+        step = max(1, side - overlap)
+        if (self.rows / step) * (self.cols / step) > MOST_WINDOWS:
+            raise UsageError(
+                f"The raster has {self.rows * self.cols:.2g} places at {self.gsd_m:g} m per pixel, more than fit.",
+                "Give a coarser ground size with --gsd, or cut the raster into pieces.",
+            )
         return [
             Span(r, c, rows, cols)
             for r in _starts(self.rows, rows, min(overlap, rows - 1))

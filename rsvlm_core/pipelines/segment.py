@@ -226,7 +226,10 @@ class _Task:
             self.encoder.info, raster.gsd_m, method=self.method, gsds=self.gsds, window_px=self.window_px
         )
         area = None if self.extent is None else raster.window(self.extent)
-        scored = Scored(raster, raster.gsd_m, self.prompts, self.encoder, plan, folder, area)
+        try:
+            scored = Scored(raster, raster.gsd_m, self.prompts, self.encoder, plan, folder, area)
+        except UsageError as error:
+            raise UsageError(f"{raster.source}: {error.message}", error.remedy) from error
         # Labelling a block costs about as much as a few windows.
         total, blocks = scored.windows + 4 * scored.count_blocks(BLOCK), 0
 

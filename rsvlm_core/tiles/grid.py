@@ -26,6 +26,8 @@ OVERLAP = 0.25
 
 # Tiles are walked through in squares of this many, so that blocks of the file are decoded about once.
 _GROUP = 8
+# More tiles than this would fill the memory before the first one is seen: a header that lies, or a slip in a number.
+MOST_TILES = 50_000_000
 # Change of the ground size of a pixel over the raster from which rows of tiles get their own width.
 _UNEVEN = 0.01
 
@@ -121,6 +123,7 @@ class TileGrid:
         self.size_px, self.overlap = size_px, overlap
         self._source = raster.source
         self._key = _source_key(raster.source)
+        _check_number(raster, self.gsds, size_px * (1 - overlap))
         levels = [_level(raster, gsd, size_px, overlap) for gsd in self.gsds]
         self._level = np.concatenate([np.full(len(part[0]), i, dtype=np.int64) for i, part in enumerate(levels)])
         self._row = np.concatenate([part[0] for part in levels])
@@ -192,6 +195,18 @@ class TileGrid:
     def _select(self, kept: NDArray[np.bool_]) -> None:
         self._level, self._row, self._col = self._level[kept], self._row[kept], self._col[kept]
         self._windows = self._windows[kept]
+
+
+def _check_number(raster: Raster, gsds: Sequence[float], stride_px: float) -> None:
+    """Refuse a grid of more tiles than anyone means, before it is laid out."""
+    across, down = (n * g / stride_px for n, g in zip((raster.width, raster.height), raster.gsd_m, strict=True))
+    wanted = sum(max(1.0, across / gsd) * max(1.0, down / gsd) for gsd in gsds)
+    if wanted > MOST_TILES:
+        raise UsageError(
+            f"{raster.source} has {raster.width} x {raster.height} pixels of {raster.gsd_m[0]:.3g} m: that is"
+            f" {wanted:.2g} tiles at {gsds[0]:g} m per pixel, more than the {MOST_TILES:.2g} of one raster.",
+            "Give coarser ground sizes with --gsd, or cut the raster into pieces.",
+        )
 
 
 def _level(raster: Raster, gsd: float, size_px: int, overlap: float) -> tuple[Ints, Ints, Floats]:
