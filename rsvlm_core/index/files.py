@@ -10,8 +10,9 @@ from rsvlm_core.errors import OutputError
 
 MANIFEST = "collection.json"
 PARTS = "parts"
-VECTORS = "vectors.npy"
 VECTORS_OF = "vectors.json"
+# Memory maps and what they were made of, and the approximate index over the first: caches, made again when missing.
+CACHES = ("vectors.npy", VECTORS_OF, "places.npy", "places.json", "vectors.faiss", "faiss.json")
 LOCK = ".lock"
 _TEMPORARY = ".tmp-"
 
@@ -52,7 +53,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 def is_ours(folder: Path) -> bool:
     """Whether an existing folder without a manifest holds nothing but what an index has: safe to write into."""
-    known = {MANIFEST, PARTS, VECTORS, VECTORS_OF, LOCK}
+    known = {MANIFEST, PARTS, LOCK, *CACHES}
     if any(p.name not in known and not p.name.startswith(_TEMPORARY) for p in folder.iterdir()):
         return False
     parts = folder / PARTS

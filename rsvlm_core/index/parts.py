@@ -133,6 +133,20 @@ def read_vectors(path: Path) -> Float32:
     return flat.reshape(len(column), column.type.list_size)
 
 
+def read_places(path: Path) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
+    """[N] metres per pixel and [N] outlines in longitude and latitude of a part.
+
+    Raises:
+        SearchIndexError: It is missing or damaged.
+    """
+    try:
+        table = pq.read_table(path, columns=["gsd_m", "geometry"])
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(path) from error
+    shapes = shapely.from_wkb(np.array(table.column("geometry").to_pylist(), dtype=object))
+    return table.column("gsd_m").to_numpy(), shapes
+
+
 def read_rows(paths: Sequence[Path]) -> gpd.GeoDataFrame:
     """All columns but the embedding, of all parts in order, in longitude and latitude (OGC:CRS84).
 

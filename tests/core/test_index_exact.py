@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rsvlm_core.index import store
-from rsvlm_core.index.store import top_rows
+from rsvlm_core.index import exact
+from rsvlm_core.index.exact import top_rows
 
 
 @settings(max_examples=80, deadline=None)
@@ -22,18 +22,18 @@ def test_blocks_find_what_sorting_finds(rows: int, k: int, distinct: int, masked
     vectors = rng.integers(-3, 4, (distinct, 5)).astype(np.float32)[rng.integers(0, distinct, rows)]
     query = rng.integers(-3, 4, (2, 5)).astype(np.float32)
     mask = rng.random(rows) < 0.5 if masked else None
-    block = store._BLOCK
-    store._BLOCK = 37
+    block = exact._BLOCK
+    exact._BLOCK = 37
     try:
         found, scores = top_rows(vectors, query, k, mask)
     finally:
-        store._BLOCK = block
+        exact._BLOCK = block
     allowed = np.flatnonzero(mask) if mask is not None else np.arange(rows)
     for q in range(2):
-        exact = vectors[allowed] @ query[q]
-        order = np.lexsort((allowed, -exact))[:k]
+        scored = vectors[allowed] @ query[q]
+        order = np.lexsort((allowed, -scored))[:k]
         assert found[q].tolist() == allowed[order].tolist()
-        assert scores[q].tolist() == exact[order].tolist()
+        assert scores[q].tolist() == scored[order].tolist()
 
 
 @pytest.mark.parametrize("k", [1, 5])
