@@ -143,7 +143,7 @@ def fetch_hub(name: str, folder: Path) -> Path:
                 repo,
                 revision=revision,
                 local_dir=target,
-                allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"],
+                allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"],
             )
         except Exception as error:  # the hub's client raises many kinds
             raise ModelError(f"{name} cannot be fetched: {str(error).splitlines()[0]}", _OFFLINE) from None

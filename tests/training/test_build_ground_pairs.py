@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 from pyproj import Transformer
 
-from rsvlm_core.errors import DataError
+from rsvlm_core.errors import DataError, Stopped, UsageError
 from tests.fakes import FakeEncoder
+from training.build import ground_pairs
 from training.build.commands import main
 from training.build.ground_pairs import Pairing, build
 from training.build.photos import Photo, Unplaced, read_photos
+from training.build.shardout import webp
 from training.data.shards import index_shard, read_samples
 
 TO_DEGREES = Transformer.from_crs("EPSG:32633", "EPSG:4326", always_xy=True)
@@ -144,6 +146,41 @@ def test_limits_and_filters(tmp_path: Path, scene: tuple[Path, Path], make_raste
     Image.open(portrait).rotate(90, expand=True).save(portrait, exif=Image.open(portrait).getexif())
     card = build([raster], [photos, tmp_path / "more"], tmp_path / "o3", pairing=strict)
     assert {r["step"]: r["dropped"] for r in card["flow"]}["photograph"]["refused by the safety filter"] == 1
+
+
+def test_a_stopped_build_goes_on_and_does_nothing_twice(
+    tmp_path: Path, scene: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raster, photos = scene
+    monkeypatch.setattr(ground_pairs, "_TILES", 1)
+    made: list[tuple[int, int]] = []
+    real = ground_pairs._sample
+    monkeypatch.setattr(
+        ground_pairs, "_sample", lambda r, row, col, *a: (made.append((row, col)), real(r, row, col, *a))[1])
+    pairing = Pairing(size_px=64, folds=1, test_fold=1)
+    with pytest.raises(Stopped):
+        build([raster], [photos], tmp_path / "o", pairing=pairing, should_stop=lambda: len(made) == 1)
+    assert made == [(0, 0)]
+    broken = RuntimeError("killed")
+
+    def killed(*_: object) -> None:
+        raise broken
+
+    monkeypatch.setattr(ground_pairs, "webp", killed)
+    with pytest.raises(RuntimeError):
+        build([raster], [photos], tmp_path / "o", pairing=pairing)
+    assert len(list((tmp_path / "o" / "parts").glob("*.tar"))) == 1 and not (tmp_path / "o" / "card.json").exists()
+    monkeypatch.setattr(ground_pairs, "webp", webp)
+    made.clear()
+    card = build([raster], [photos], tmp_path / "o", pairing=pairing)
+    assert made == [(0, 1), (1, 1)], "the first tile was not made again"
+    whole = build([raster], [photos], tmp_path / "whole", pairing=pairing)
+    assert card["result"] == whole["result"] and card["flow"][2]["dropped"] == whole["flow"][2]["dropped"]
+    shards = [(tmp_path / n / "train-00000.tar").read_bytes() for n in ("o", "whole")]
+    assert shards[0] == shards[1]
+    photograph(photos / "later.jpg", 77, place(20, 20))
+    with pytest.raises(UsageError, match="other settings"):
+        build([raster], [photos], tmp_path / "o", pairing=pairing)
 
 
 def test_nothing_to_pair_says_why(tmp_path: Path, scene: tuple[Path, Path]) -> None:

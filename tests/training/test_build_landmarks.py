@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import geopandas as gpd
@@ -20,7 +18,8 @@ from training.build.landmarks import parse_hstore, plain_noun, read_landmarks
 from training.build.osm import TAGS, noun_of
 from training.build.rs_landmarks import Tiling, build, imagery
 from training.build.scene import Sight
-from training.build.writers import ChatWriter, GrammarWriter, unsupported
+from training.build.split import split_ground
+from training.build.writers import GrammarWriter, unsupported
 from training.data.shards import read_samples
 
 WEST, NORTH = 500000.0, 5400000.0  # of make_raster, EPSG:32633
@@ -169,7 +168,7 @@ def test_stop_resume_and_other_settings(tmp_path: Path, make_raster: Callable[..
     with pytest.raises(Stopped):
         build([raster, second], [vector], tmp_path / "o", tiling=tiling, progress=lambda d, t, u: seen.append(t),
               should_stop=lambda: len(seen) >= 5)  # four tiles of the first, and its end
-    parts = sorted(p.suffix for p in (tmp_path / "o" / "parts").iterdir() if not p.name.startswith("tiling"))
+    parts = sorted(p.suffix for p in (tmp_path / "o" / "parts").iterdir() if not p.name.startswith("settings"))
     assert parts == [".json", ".tar"]
     seen.clear()
     card = build([raster, second], [vector], tmp_path / "o", tiling=tiling, progress=lambda d, t, u: seen.append(t))
@@ -204,6 +203,32 @@ def test_repeating_scenes_and_nodata_are_left_out(tmp_path: Path, make_raster: C
     assert {row["step"]: row for row in card["flow"]}["look around"]["dropped"] == {"scene repeats": 2}
 
 
+def test_a_split_by_place_and_tiles_without_anything(tmp_path: Path, make_raster: Callable[..., Path]) -> None:
+    rng = np.random.default_rng(0)
+    raster = make_raster(rng.integers(1, 255, (640, 768, 3), dtype=np.uint8), "r.tif", gsd=1.0)
+    houses = [{"building": "house", "geometry": box(x, y, x + 10, y + 10)} for x in range(5, 700, 64)
+              for y in range(5, 400, 64)]
+    vector = layer(tmp_path / "map.gpkg", houses)
+    options = ["--imagery", str(raster), "--landmarks", str(vector), "--gsd", "1", "--gsd", "2", "--size", "32",
+               "--test", "0.25", "--empty", "40"]
+    assert main(["rs_landmarks", *options, "--out", str(tmp_path / "o")]) == 2  # nobody said the map is complete
+    result = tmp_path / "r.json"
+    assert main(["rs_landmarks", *options, "--complete", "--out", str(tmp_path / "o"), "--json", str(result)]) == 0
+    card = json.loads(result.read_text())
+    shards = [sorted((tmp_path / "o").glob(f"{n}-*.tar")) for n in ("train", "test")]
+    train, test = ([s.meta for s in read_samples(found)] for found in shards)
+    dropped = {row["step"]: row["dropped"] for row in card["flow"]}
+    assert card["result"]["train_samples"] == len(train) and card["result"]["test_samples"] == len(test)
+    kept = len(train) + len(test) + dropped["split"]["between train and test places"]
+    assert 0.15 < len(test) / kept < 0.45 and len(train) > len(test)
+    a, b = (shapely.union_all([shapely.box(*m["bounds"]) for m in side]) for side in (train, test))
+    assert a.intersection(b).area < 1e-3 * b.area, "no ground is on both sides, at any scale"
+    empty = [m for m in train + test if not m["landmarks"]]
+    assert 0 < len(empty) <= 40 and all("house" in c for m in empty for c in m["captions"])
+    assert all(" no " in f" {c}" or "without" in c for m in empty for c in m["captions"])
+    assert split_ground([], 0.5) == [] and set(split_ground([(0, 0, 1, 1)], 0.5)) == {"train"}
+
+
 def test_stac_items_and_folders(tmp_path: Path, make_raster: Callable[..., Path]) -> None:
     raster = make_raster(np.ones((8, 8, 3), np.uint8), "in/r.tif")
     item = tmp_path / "item.json"
@@ -213,63 +238,6 @@ def test_stac_items_and_folders(tmp_path: Path, make_raster: Callable[..., Path]
     item.write_text("{}")
     with pytest.raises(DataError, match="STAC"):
         imagery([item])
-
-
-class Model(BaseHTTPRequestHandler):
-    """A stand-in for a language model's server."""
-
-    asked: list[dict] = []  # type: ignore[type-arg]
-    answer = "1. A church among cropland\n2. A church beside a swimming pool\n- \"Farmland around a church\"\n"
-    status = 200
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        Model.asked.append({**body, "authorization": self.headers.get("Authorization")})
-        data = json.dumps({"choices": [{"message": {"content": self.answer}}]}).encode()
-        self.send_response(self.status)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def model() -> str:
-    server = HTTPServer(("127.0.0.1", 0), Model)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    Model.asked.clear()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-
-
-def test_a_language_model_is_asked_and_what_it_makes_up_is_dropped(
-    tmp_path: Path, make_raster: Callable[..., Path], model: str, monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    raster, vector = raster_with_map(tmp_path, make_raster)
-    monkeypatch.setenv("MODEL_KEY", "abc")
-    writer = ChatWriter(model, "some-model", "MODEL_KEY", see=True)
-    card = build([raster], [vector], tmp_path / "o", tiling=Tiling(gsds=(1.0,), size_px=64, captions=3), writer=writer)
-    samples = list(read_samples([tmp_path / "o" / "rs_landmarks-00000.tar"]))
-    farm = next(s for s in samples if len(s.meta["landmarks"]) == 2)
-    assert {"A church among cropland", "Farmland around a church"} < set(farm.meta["captions"])
-    assert len(farm.meta["captions"]) == 3 and not any("pool" in c for c in farm.meta["captions"])
-    flow = {row["step"]: row for row in card["flow"]}
-    assert flow["check captions"]["dropped"]["names what is not in view"] >= 1
-    asked = Model.asked[0]
-    assert asked["model"] == "some-model" and asked["authorization"] == "Bearer abc"
-    assert asked["messages"][0]["content"][1]["image_url"]["url"].startswith("data:image/webp;base64,")
-    assert "abc" not in (tmp_path / "o" / "card.json").read_text()
-
-
-def test_a_model_that_fails_is_said(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Model, "status", 500)
-    with pytest.raises(DataError, match="no caption"):
-        ChatWriter(model, "m").write([sight("church")], b"", 2, np.random.default_rng(0))
-    with pytest.raises(UsageError, match="NO_SUCH_KEY"):
-        ChatWriter(model, "m", "NO_SUCH_KEY")
-    with pytest.raises(UsageError, match="http"):
-        ChatWriter("localhost", "m")
 
 
 def test_real_raster_and_real_outlines(shared_data: Path, tmp_path: Path) -> None:

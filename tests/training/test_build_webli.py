@@ -127,7 +127,7 @@ def test_a_stopped_build_goes_on_and_does_nothing_twice(tmp_path: Path, monkeypa
     again = build(shards, tmp_path / "out")
     assert calls == ["0.tar", "1.tar", "2.tar"] and again["result"] == first["result"]
     assert (tmp_path / "out" / "rs_webli-00000.tar").read_bytes() == bytes_before
-    with pytest.raises(UsageError, match="other filters"):
+    with pytest.raises(UsageError, match="other settings"):
         build(shards, tmp_path / "out", filters=Filter(quality=0.9))
 
 
@@ -135,10 +135,10 @@ def test_a_crash_in_the_middle_of_a_unit_leaves_no_part(tmp_path: Path, monkeypa
     shard = web_shard(tmp_path / "0.tar")
     real = webli._write
 
-    def failing(writer, number, kept):  # type: ignore[no-untyped-def]
-        if number == 1:
+    def failing(part, kept):  # type: ignore[no-untyped-def]
+        if part.samples == 1:
             raise RuntimeError("killed")
-        return real(writer, number, kept)
+        return real(part, kept)
 
     monkeypatch.setattr(webli, "_write", failing)
     with pytest.raises(RuntimeError):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rsvlm_core.errors import UsageError
 from rsvlm_core.progress import TerminalProgress
 from training.commands import Document, add_command, run_command
 
@@ -69,14 +70,19 @@ def _add_webli(commands: Any) -> None:
 
 def _landmarks(args: argparse.Namespace) -> Document:
     from training.build import rs_landmarks
-    from training.build.writers import ChatWriter, GrammarWriter, Writer
+    from training.build.language_models import ChatWriter, HuggingFaceWriter
+    from training.build.writers import GrammarWriter, Writer
 
+    if args.empty and not args.complete:
+        raise UsageError("--empty says what is not there, which only a complete map knows.", "Add --complete.")
     writer: Writer = GrammarWriter(args.complete)
-    if args.llm:
+    if args.llm and "://" in args.llm:
         writer = ChatWriter(args.llm, args.llm_model, args.llm_key or "", args.llm_sees)
+    elif args.llm:
+        writer = HuggingFaceWriter(args.llm, args.llm_sees)
     tiling = rs_landmarks.Tiling(
         tuple(args.gsd or ()), args.size, args.overlap, args.valid, args.captions, args.same_scene, args.column or "",
-        args.layer or "", args.seed)
+        args.layer or "", args.seed, args.test, args.empty)
     return rs_landmarks.build(
         args.imagery, args.landmarks, args.out, tiling=tiling, writer=writer, per_shard=args.per_shard,
         progress=TerminalProgress("rs_landmarks"))
@@ -96,11 +102,16 @@ def _add_landmarks(commands: Any) -> None:
     made.add_argument("--valid", type=float, default=0.9, help="least share of valid pixels")
     made.add_argument("--captions", type=int, default=4, help="a tile")
     made.add_argument("--same-scene", type=int, default=200, metavar="N", help="tiles with the same things in view")
+    made.add_argument("--test", type=float, default=0.0, metavar="SHARE", help="of the tiles, whole places of them, for"
+                      " measuring: train-*.tar and test-*.tar instead of rs_landmarks-*.tar")
     made.add_argument("--complete", action="store_true", help="the map is complete: exact numbers may be said")
+    made.add_argument("--empty", type=int, default=0, metavar="N", help="with --complete: keep N tiles of a raster in"
+                      " which nothing is mapped, as places without")
     made.add_argument("--per-shard", type=int, default=1000)
     made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--llm", metavar="URL", help="an OpenAI-compatible model instead of the grammar, up to /v1")
-    made.add_argument("--llm-model", default="", metavar="NAME")
+    made.add_argument("--llm", metavar="URL|hf-hub:ORG/NAME@COMMIT|DIR", help="a language model instead of the grammar:"
+                      " an OpenAI-compatible address up to /v1, or one of Hugging Face that runs here")
+    made.add_argument("--llm-model", default="", metavar="NAME", help="with a URL: the model's name there")
     made.add_argument("--llm-key", metavar="VARIABLE", help="environment variable that holds the key")
     made.add_argument("--llm-sees", action="store_true", help="send the pictures too")
 

@@ -2,11 +2,14 @@
 
 A sample is a tile (`KEY.webp`), its photographs (`KEY.photo0.webp`, ...), and in `KEY.json` for each the place in the
 tile and, where a frozen ground encoder is given, its vector: what `training.align_ground` reads. Tiles are a grid on
-the ground, so that a photograph lies in exactly one, anywhere in it. Train and test are split by place.
+the ground, so that a photograph lies in exactly one, anywhere in it. Train and test are split by place. Tiles are made
+in parts of 64; a part that is done is not made again.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +27,7 @@ from rsvlm_core.model.encoder import Encoder
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from training.build.card import Tally, write_card
 from training.build.hashing import HashIndex, perceptual_hash
+from training.build.parts import PartWriter, begin_parts, part_name, read_part
 from training.build.photos import Photo, Unplaced, read_photos
 from training.build.quality import load_safety
 from training.build.rs_landmarks import imagery
@@ -36,6 +40,9 @@ NOTES = (
     "Photographs belong to those who took them and may show people: do not republish; check the licence of each.",
     "Positions from cameras are wrong by 5 to 20 m: average patch features over that radius when training.",
 )
+
+
+_TILES = 64  # that are one part of the work
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ def build(
     pairing: Pairing | None = None, encoder: Encoder | None = None, per_shard: int = 500, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
-    """Join photographs to imagery and write shards. Returns the data card.
+    """Join photographs to imagery and write shards; run again after a stop to go on. Returns the data card.
 
     Args:
         sources: Rasters, folders of them, STAC items; a photograph goes to the first that shows its place.
@@ -87,7 +94,7 @@ def build(
         encoder: Frozen; sees the photographs and gives the vectors to align with.
         per_shard: Samples in a shard.
         progress: Called after every tile.
-        should_stop: Asked before every tile; what was written by whole shards stays.
+        should_stop: Asked before every tile; finished parts stay, and the same call goes on behind them.
 
     Raises:
         DataError: No photograph lies in the imagery; says why.
@@ -95,35 +102,34 @@ def build(
     pairing, tally = pairing or Pairing(), Tally()
     safe = load_safety(pairing.safety) if pairing.safety else None
     left = list(_placed(photos, folder, tally))
-    counts: Counter[str] = Counter()
-    per_tile: list[int] = []
-    with ShardWriter(out, "train", per_shard) as train, ShardWriter(out, "test", per_shard) as test:
-        for source in imagery(sources):
-            tally.steps["open imagery"] += 1
-            try:
-                raster = Raster.open(source)
-            except RsvlmError as e:
-                tally.drop("open imagery", "unusable raster", str(e))
-                continue
-            with raster:
-                tiles, left = _join(raster, left, pairing)
-                for number, ((row, col), inside) in enumerate(sorted(tiles.items())):
-                    check(should_stop)
-                    progress(number + 1, len(tiles), "tiles")
-                    made = _sample(raster, row, col, inside, pairing, safe, encoder, tally)
-                    if made is None:
-                        continue
-                    meta, files = made
-                    where = side(meta, pairing.test_fold, pairing.folds)
-                    counts[where] += 1
-                    if where == "neither":
-                        tally.drop("tile", "between train and test places")
-                        continue
-                    per_tile.append(len(meta["photos"]))
-                    shards = train if where == "train" else test
-                    shards.add(f"{shards.samples:07}", {**files, "json": to_json(meta)})
+    parts, done = out / "parts", list[str]()
+    seen = hashlib.sha256(repr([(p.name, p.lon, p.lat) for p in left]).encode()).hexdigest()
+    begin_parts(parts, {**asdict(pairing), "encoder": encoder.info.sha256 if encoder else "", "photos": seen})
+    for source in imagery(sources):
+        tally.steps["open imagery"] += 1
+        try:
+            raster = Raster.open(source)
+        except RsvlmError as e:
+            tally.drop("open imagery", "unusable raster", str(e))
+            continue
+        with raster:
+            tiles, left = _join(raster, left, pairing)
+            wanted = sorted(tiles.items())
+            for first in range(0, len(wanted), _TILES):
+                check(should_stop, "Finished parts are kept: run the same command again.")
+                stem = f"{part_name(source)}-{first // _TILES:05}"
+                if not (parts / f"{stem}.json").is_file():
+                    with PartWriter(parts, stem) as part:
+                        for (row, col), inside in wanted[first : first + _TILES]:
+                            check(should_stop, "Finished parts are kept: run the same command again.")
+                            made = _sample(raster, row, col, inside, pairing, safe, encoder, part.tally)
+                            if made is not None:
+                                part.add({**made[1], "json": to_json(made[0])})
+                done.append(stem)
+                progress(min(first + _TILES, len(wanted)), len(wanted), "tiles")
     for photo in left:
         tally.drop("place photograph", "outside the imagery", photo.name)
+    counts, per_tile = _merge(parts, done, out, pairing, per_shard, tally)
     if not per_tile:
         why = "; ".join(f"{reason}: {n}" for (_, reason), n in tally.dropped.items())
         raise DataError("No photograph could be paired with imagery.", f"What happened to them: {why}.")
@@ -134,6 +140,27 @@ def build(
         result={"train_tiles": counts["train"], "test_tiles": counts["test"], "photographs": sum(per_tile),
                 "photographs_per_tile": round(float(np.mean(per_tile)), 2)},
     )
+
+
+def _merge(
+    parts: Path, stems: Sequence[str], out: Path, pairing: Pairing, per_shard: int, tally: Tally
+) -> tuple[Counter[str], list[int]]:
+    """Write the parts' tiles, in order, into train and test shards; tiles by side, and photographs of each kept one."""
+    counts: Counter[str] = Counter()
+    per_tile: list[int] = []
+    with ShardWriter(out, "train", per_shard) as train, ShardWriter(out, "test", per_shard) as test:
+        for stem in stems:
+            for files in read_part(parts, stem, tally):
+                meta = json.loads(files["json"])
+                where = side(meta, pairing.test_fold, pairing.folds)
+                counts[where] += 1
+                if where == "neither":
+                    tally.drop("tile", "between train and test places")
+                    continue
+                per_tile.append(len(meta["photos"]))
+                shards = train if where == "train" else test
+                shards.add(f"{shards.samples:07}", files)
+    return counts, per_tile
 
 
 def _placed(sources: Sequence[Path], folder: Path | None, tally: Tally) -> list[Photo]:

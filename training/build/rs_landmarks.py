@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +25,11 @@ from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from rsvlm_core.tiles.grid import TileGrid
 from training.build.card import Tally, write_card
 from training.build.landmarks import Landmark, read_landmarks
+from training.build.parts import PartWriter, begin_parts, part_name, read_part
 from training.build.scene import Sight, Surroundings
-from training.build.shardout import ShardWriter, to_json, webp, write_text
-from training.build.writers import GrammarWriter, Writer, unsupported
-from training.data.shards import read_samples
+from training.build.shardout import ShardWriter, to_json, webp
+from training.build.split import split_ground
+from training.build.writers import GrammarWriter, Writer, unsupported, without
 
 _RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".gpkg")
 NOTES = (
@@ -51,7 +51,10 @@ class Tiling:
         same_scene: How many tiles may show the same set of nouns (an extract has 10,000 of farmland alone).
         column: What says what a feature is; empty for the usual ones.
         layer: Of the vector file; empty for all.
-        seed: Of the captions.
+        seed: Of the captions, and of the choice of test places.
+        test: Share of the tiles that goes into `test-*.tar`, whole places of them; 0 makes `rs_landmarks-*.tar` alone.
+        empty: So many tiles of a raster in which nothing is mapped are kept, captioned as places without what the map
+            knows elsewhere; for complete maps only.
     """
 
     gsds: tuple[float, ...] = ()
@@ -63,6 +66,8 @@ class Tiling:
     column: str = ""
     layer: str = ""
     seed: int = 0
+    test: float = 0.0
+    empty: int = 0
 
 
 def imagery(sources: Sequence[str | Path]) -> list[str]:
@@ -101,17 +106,11 @@ def _stac_asset(path: Path) -> str:
     return href if "://" in href or Path(href).is_absolute() else str(path.parent / href)
 
 
-def part_name(raster: str) -> str:
-    """The stem of a raster's part files."""
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(raster).stem)[:60]
-    return f"{stem}-{hashlib.sha256(raster.encode()).hexdigest()[:8]}"
-
-
 def caption_raster(
     source: str, layers: Sequence[Path], parts: Path, tiling: Tiling, writer: Writer, *,
     progress: Progress = silent, should_stop: ShouldStop = never,
-) -> Tally:
-    """Caption the tiles of one raster into `parts`; finished parts are read back instead.
+) -> str:
+    """Caption the tiles of one raster into `parts`, unless that is done; returns the stem of its files.
 
     Raises:
         RasterError: The raster cannot be used.
@@ -119,12 +118,11 @@ def caption_raster(
         Stopped: Nothing of this raster is kept.
     """
     stem = part_name(source)
-    done = parts / f"{stem}.json"
-    if done.is_file():
-        return Tally.from_json(json.loads(done.read_text("utf-8"))["tally"])
-    tally, rows = Tally(), []
+    if (parts / f"{stem}.json").is_file():
+        return stem
     fallback = GrammarWriter()
-    with Raster.open(source) as raster, ShardWriter(parts / f".{stem}.{os.getpid()}", stem, 1 << 30) as out:
+    with Raster.open(source) as raster, PartWriter(parts, stem) as part:
+        tally = part.tally
         landmarks: list[Landmark] = []
         for layer in layers:
             with tally.step("read map"):
@@ -138,18 +136,20 @@ def caption_raster(
         grid = TileGrid(raster, gsds, tiling.size_px, tiling.overlap)
         to_degrees = Transformer.from_crs(raster.crs, "EPSG:4326", always_xy=True)
         scenes: Counter[tuple[str, ...]] = Counter()
+        nouns, empty = sorted({m.noun for m in landmarks}), 0
         for number, tile in enumerate(grid):
             check(should_stop, "Finished rasters are kept: run the same command again.")
             progress(number, len(grid), "tiles")
             rng = np.random.default_rng([tiling.seed, int(hashlib.sha256(tile.tile_id.encode()).hexdigest()[:12], 16)])
             with tally.step("look around"):
                 sights = around.look(tile.geometry, tile.window, tile.gsd_m, tiling.size_px)
-            if not sights:
+            if not sights and empty >= tiling.empty:
                 tally.drop("look around", "nothing mapped in view", tile.tile_id)
                 continue
+            empty += not sights
             scene = tuple(sorted(s.noun for s in sights))
             scenes[scene] += 1
-            if scenes[scene] > tiling.same_scene:
+            if sights and scenes[scene] > tiling.same_scene:
                 tally.drop("look around", "scene repeats", ", ".join(scene))
                 continue
             with tally.step("read pixels"):
@@ -159,7 +159,8 @@ def caption_raster(
                 continue
             image = webp(Image.fromarray(patch.filled()))
             with tally.step("write captions"):
-                captions = _captions(writer, fallback, sights, image, tiling, rng, tally)
+                captions = (_captions(writer, fallback, sights, image, tiling, rng, tally) if sights
+                            else without(nouns, tiling.captions, rng))
             if not captions:
                 tally.drop("write captions", "no usable caption", tile.tile_id)
                 continue
@@ -167,17 +168,13 @@ def caption_raster(
             lon, lat = to_degrees.transform(centre.x, centre.y)
             meta = {
                 "captions": captions, "gsd_m": tile.gsd_m, "lat": round(lat, 6), "lon": round(lon, 6),
+                "bounds": [round(v, 7) for v in to_degrees.transform_bounds(*tile.geometry.bounds)],
                 "landmarks": [s.to_json() for s in sights], "tile_id": tile.tile_id, "source": "rs_landmarks",
             }
             with tally.step("write"):
-                out.add(f"{out.samples:07}", {"webp": image, "json": to_json(meta)})
-            rows.append(len(captions))
+                part.add({"webp": image, "json": to_json(meta)})
         progress(len(grid), len(grid), "tiles")
-    for path in out.paths:
-        os.replace(path, parts / f"{stem}.tar")
-    (parts / f".{stem}.{os.getpid()}").rmdir()
-    write_text(done, json.dumps({"tally": tally.to_json(), "samples": len(rows)}))
-    return tally
+    return stem
 
 
 def _captions(
@@ -223,18 +220,13 @@ def build(
     if not layers:
         raise UsageError("No vector layer is given.", "Name at least one, for instance an OpenStreetMap extract.")
     rasters, parts = imagery(sources), out / "parts"
-    parts.mkdir(parents=True, exist_ok=True)
-    told = json.dumps({**asdict(tiling), "layers": [str(layer) for layer in layers]}, sort_keys=True)
-    if (parts / "tiling.json").is_file() and (parts / "tiling.json").read_text("utf-8") != told:
-        raise UsageError(f"{parts} was begun with other settings.", "Use the same ones, another --out, or remove it.")
-    write_text(parts / "tiling.json", told)
+    begin_parts(parts, {**asdict(tiling), "layers": [str(layer) for layer in layers], "writer": writer.name})
     tally, usable, first = Tally(), [], None
     for raster in rasters:
         tally.steps["open imagery"] += 1
         try:
-            tally.add(caption_raster(raster, [Path(layer) for layer in layers], parts, tiling, writer,
-                                     progress=progress, should_stop=should_stop))
-            usable.append(raster)
+            usable.append(caption_raster(raster, [Path(layer) for layer in layers], parts, tiling, writer,
+                                         progress=progress, should_stop=should_stop))
         except RsvlmError as e:
             if e.code != "raster":
                 raise
@@ -242,23 +234,43 @@ def build(
             tally.drop("open imagery", "unusable raster", str(e))
     if not usable and first is not None:
         raise first
-    sentences: Counter[str] = Counter()
-    nouns: Counter[str] = Counter()
-    with ShardWriter(out, "rs_landmarks", per_shard) as shards:
-        for raster in usable:
-            path = parts / f"{part_name(raster)}.tar"
-            for sample in read_samples([path]) if path.is_file() else ():
-                sentences.update(c.lower() for c in sample.meta["captions"])
-                nouns.update(m["noun"] for m in sample.meta["landmarks"])
-                shards.add(f"{shards.samples:08}", {"webp": sample.image, "json": to_json(sample.meta)})
     return write_card(
         out, "RS-Landmarks style set", tally, sources=[*map(_short, rasters), *(Path(layer).name for layer in layers)],
-        notes=NOTES, settings={**asdict(tiling), "writer": type(writer).__name__},
-        result={
-            "samples": shards.samples, "shards": len(shards.paths), "captions": sentences.total(),
-            "distinct_captions": len(sentences), "nouns": dict(nouns.most_common(40)),
-        },
+        notes=NOTES, settings={**asdict(tiling), "writer": writer.name},
+        result=_merge(parts, usable, out, tiling, per_shard, tally),
     )
+
+
+def _merge(
+    parts: Path, stems: Sequence[str], out: Path, tiling: Tiling, per_shard: int, tally: Tally
+) -> dict[str, Any]:
+    """Write the parts' tiles, in order, into shards; adds to `tally`. Returns what the set holds."""
+    sentences: Counter[str] = Counter()
+    nouns: Counter[str] = Counter()
+    sides: list[str] = []
+    if tiling.test:
+        bounds = [json.loads(f["json"])["bounds"] for stem in stems for f in read_part(parts, stem, Tally())]
+        sides = split_ground(bounds, tiling.test, tiling.seed)
+    counts: Counter[str] = Counter()
+    names = ("train", "test") if tiling.test else ("rs_landmarks",)
+    with ExitStack() as stack:
+        shards = {name: stack.enter_context(ShardWriter(out, name, per_shard)) for name in names}
+        for number, files in enumerate(f for stem in stems for f in read_part(parts, stem, tally)):
+            where = sides[number] if sides else names[0]
+            if where == "neither":
+                tally.steps["split"] += 1
+                tally.drop("split", "between train and test places")
+                continue
+            meta = json.loads(files["json"])
+            sentences.update(c.lower() for c in meta["captions"])
+            nouns.update(m["noun"] for m in meta["landmarks"])
+            counts[where] += 1
+            shards[where].add(f"{shards[where].samples:08}", files)
+    return {
+        "samples": counts.total(), **({f"{n}_samples": counts[n] for n in names} if tiling.test else {}),
+        "shards": sum(len(s.paths) for s in shards.values()), "captions": sentences.total(),
+        "distinct_captions": len(sentences), "nouns": dict(nouns.most_common(40)),
+    }
 
 
 def _short(source: str) -> str:

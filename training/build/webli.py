@@ -8,10 +8,8 @@ evaluation sets, sentences that repeat; and writes shards and a data card.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,16 +21,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rsvlm_core.errors import DataError, OutputError, UsageError
+from rsvlm_core.errors import DataError, UsageError
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from training.build.alttext import clean
 from training.build.card import Tally, write_card
 from training.build.hashing import NEAR, HashIndex, all_orientations
 from training.build.overhead import OverheadClassifier
+from training.build.parts import PartWriter, begin_parts, part_name, read_part
 from training.build.quality import Safety, load_safety, measure
 from training.build.records import Record, Trouble, Unit, list_units, read_unit
-from training.build.shardout import ShardWriter, to_json, webp, write_text
-from training.data.shards import decode_image, read_samples
+from training.build.shardout import ShardWriter, to_json, webp
+from training.data.shards import decode_image
 from training.evaluate.images import list_images
 
 _BATCH = 32
@@ -79,27 +78,20 @@ class Merge:
     per_shard: int = 1000
 
 
-def part_name(unit: Unit) -> str:
-    """The stem of a unit's part files: readable, and different for files of one name in two folders."""
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", unit.name)
-    return f"{stem}-{hashlib.sha256(f'{unit.path}#{unit.group}'.encode()).hexdigest()[:8]}"
+def unit_part(unit: Unit) -> str:
+    """The stem of a unit's part files."""
+    return part_name(f"{unit.path}#{unit.group}", unit.name)
 
 
 def filter_unit(unit: Unit, parts: Path, settings: Filter, stem: str = "") -> str:
     """Filter one unit into `parts`; returns the stem of its files. Safe to run twice, or twice at once."""
-    stem = stem or part_name(unit)
-    if (parts / f"{stem}.json").is_file():
-        return stem
-    worker = _Worker(settings)
-    with ShardWriter(parts / f".{stem}.{os.getpid()}", stem, 1 << 30) as writer:
-        rows = [_write(writer, number, kept) for number, kept in enumerate(worker.run(unit))]
-    try:
-        for path in writer.paths:
-            os.replace(path, parts / f"{stem}.tar")
-        (parts / f".{stem}.{os.getpid()}").rmdir()
-    except OSError as e:
-        raise OutputError(f"{parts} cannot be written ({e}).", "Check space and permissions.") from e
-    write_text(parts / f"{stem}.json", json.dumps({"rows": rows, "tally": worker.tally.to_json()}, ensure_ascii=False))
+    stem = stem or unit_part(unit)
+    if not (parts / f"{stem}.json").is_file():
+        rows: list[dict[str, Any]] = []
+        with PartWriter(parts, stem, {"rows": rows}) as part:
+            worker = _Worker(settings, part.tally)
+            for kept in worker.run(unit):
+                rows.append(_write(part, kept))
     return stem
 
 
@@ -116,11 +108,10 @@ class _Kept:
 class _Worker:
     """The filters of one process."""
 
-    def __init__(self, settings: Filter) -> None:
-        self._settings = settings
+    def __init__(self, settings: Filter, tally: Tally) -> None:
+        self._settings, self.tally = settings, tally
         self._classifier = OverheadClassifier.load(*([Path(settings.classifier)] if settings.classifier else []))
         self._safe: Safety = load_safety(settings.safety or None)
-        self.tally = Tally()
 
     def run(self, unit: Unit) -> Iterator[_Kept]:
         waiting: list[tuple[Record, str, Image.Image, float]] = []
@@ -179,12 +170,12 @@ class _Worker:
             yield _Kept(record, caption, image, quality, float(chance), hashes)
 
 
-def _write(writer: ShardWriter, number: int, kept: _Kept) -> dict[str, Any]:
+def _write(part: PartWriter, kept: _Kept) -> dict[str, Any]:
     meta = {
         "captions": [kept.caption], "url": kept.record.url, "alt_text": kept.record.text, "source": "rs_webli",
         "overhead": round(kept.overhead, 4), "quality": round(kept.quality, 4), "phash": f"{kept.hashes[0]:016x}",
     }
-    writer.add(f"{number:07}", {"webp": webp(kept.image), "json": to_json(meta)})
+    part.add({"webp": webp(kept.image), "json": to_json(meta)})
     return {"caption": kept.caption, "hashes": [f"{h:016x}" for h in kept.hashes], "key": kept.record.key}
 
 
@@ -208,7 +199,7 @@ def run_units(
         UsageError: Ray is not installed, or an unknown engine.
     """
     parts.mkdir(parents=True, exist_ok=True)
-    left = [u for u in units if not (parts / f"{part_name(u)}.json").is_file()]
+    left = [u for u in units if not (parts / f"{unit_part(u)}.json").is_file()]
     done = len(units) - len(left)
     progress(done, len(units), "units")
     if engine == "ray":
@@ -266,7 +257,7 @@ def _run_ray(
     folder = parts.absolute()
     items = [
         {"path": os.path.abspath(u.path), "group": u.group, "images": u.images and os.path.abspath(u.images),
-         "stem": part_name(u)} for u in units]
+         "stem": unit_part(u)} for u in units]
     try:
         todo = ray_data.from_items(items, override_num_blocks=len(items))
         for _ in todo.map(lambda item: _ray_task(item, folder, settings)).iter_rows():
@@ -304,11 +295,9 @@ def merge(
     words = Counter[int]()
     with ShardWriter(out, "rs_webli", settings.per_shard) as writer:
         for number, unit in enumerate(units):
-            stem = part_name(unit)
-            part = json.loads((parts / f"{stem}.json").read_text("utf-8"))
-            tally.add(Tally.from_json(part["tally"]))
-            samples = read_samples([parts / f"{stem}.tar"]) if part["rows"] else iter(())
-            for row, sample in zip(part["rows"], samples, strict=True):
+            stem = unit_part(unit)
+            rows = json.loads((parts / f"{stem}.json").read_text("utf-8"))["rows"]
+            for row, files in zip(rows, read_part(parts, stem, tally), strict=True):
                 hashes = [int(h, 16) for h in row["hashes"]]
                 with tally.step("duplicates"):
                     evaluation = against.find(hashes)
@@ -328,7 +317,7 @@ def merge(
                 words[len(row["caption"].split())] += 1
                 with tally.step("write"):
                     key = f"{writer.samples:08}"
-                    writer.add(key, {"webp": sample.image, "json": to_json(sample.meta)})
+                    writer.add(key, files)
             progress(number + 1, len(units), "units merged")
     lengths = list(words.elements())
     return {
@@ -361,7 +350,7 @@ def build(
     filters, merging = filters or Filter(), merging or Merge()
     units = list_units(sources, images)
     parts = out / "parts"
-    _same_settings(parts, filters)
+    begin_parts(parts, asdict(filters))
     run_units(units, parts, filters, workers=workers, engine=engine, address=address, progress=progress,
               should_stop=should_stop)
     tally = Tally()
@@ -373,11 +362,3 @@ def build(
         result={**result, "overhead_classifier": classifier.facts},
     )
 
-
-def _same_settings(parts: Path, filters: Filter) -> None:
-    told = json.dumps(asdict(filters), sort_keys=True)
-    file = parts / "filter.json"
-    if file.is_file() and file.read_text("utf-8") != told:
-        raise UsageError(f"{parts} was begun with other filters.", "Use the same ones, another --out, or remove it.")
-    parts.mkdir(parents=True, exist_ok=True)
-    write_text(file, told)

@@ -1,20 +1,14 @@
-"""Captions for what is in view: a local grammar, or any language model behind an OpenAI-compatible address."""
+"""Captions for what is in view from a local grammar, and a check of anybody's captions against what is in view."""
 
 from __future__ import annotations
 
-import base64
-import json
-import os
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from rsvlm_core.errors import DataError, UsageError
 from training.build.osm import BARE, TAGS
 from training.build.scene import Sight
 from training.data.sentences import normalise
@@ -22,7 +16,13 @@ from training.data.vocabulary import CONCEPTS, GENERAL_NOUNS, bare, concept, plu
 
 
 class Writer(Protocol):
-    """Writes captions of one tile."""
+    """Writes captions of one tile.
+
+    Attributes:
+        name: What wrote, for the data card.
+    """
+
+    name: str
 
     def write(self, sights: Sequence[Sight], image: bytes, count: int, rng: np.random.Generator) -> list[str]:
         """Up to `count` distinct captions that name only what is in `sights`."""
@@ -48,6 +48,7 @@ class GrammarWriter:
     """
 
     def __init__(self, complete: bool = False, names: float = 0.15) -> None:
+        self.name = "grammar"
         self._complete, self._names = complete, names
 
     def write(self, sights: Sequence[Sight], image: bytes, count: int, rng: np.random.Generator) -> list[str]:
@@ -135,6 +136,21 @@ def _place(sight: Sight, rng: np.random.Generator) -> str:
     return (" in the {}", " in the {} part")[int(rng.integers(2))].format(name) if row != 1 else f" on the {name}"
 
 
+_WITHOUT = ("no {}", "a place without {}", "an area without any {}", "there are no {} here",
+            "an aerial image without {}", "an aerial photo of land without {}")
+
+
+def without(nouns: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
+    """Up to `count` distinct captions of a tile in which none of the nouns is; for complete maps."""
+    found: dict[str, None] = {}
+    for _ in range(count * 8 if nouns else 0):
+        chosen = [plural(nouns[i]) for i in rng.choice(len(nouns), min(len(nouns), int(rng.integers(1, 3))), False)]
+        found[_WITHOUT[int(rng.integers(len(_WITHOUT)))].format(" or ".join(chosen))] = None
+        if len(found) == count:
+            break
+    return list(found)
+
+
 # the nouns of a scene class that stand for the same thing on a map
 _SAME = {
     "parking lot": ("car park", "parking area"), "farmland": ("*cropland", "*agricultural land"),
@@ -189,63 +205,3 @@ def unsupported(caption: str, sights: Sequence[Sight]) -> list[str]:
         if sight.name:
             text = text.replace(f" {normalise(sight.name).replace('-', ' ')} ", " ")
     return [m for m in _known().findall(text) if m not in allowed]
-
-
-# ---- language models -------------------------------------------------------------------------------------------
-
-_TASK = (
-    "Write {count} different short captions, one a line, for one aerial image. Name only things from this list, "
-    "nothing else, and no numbers unless the list has them. x runs from left to right and y from top to bottom, 0 to "
-    "1; share is the part of the image covered.\n{facts}"
-)
-
-
-class ChatWriter:
-    """Any model behind an OpenAI-compatible `/chat/completions`: a local server or a hosted one.
-
-    Args:
-        url: Up to and including the version, such as `http://localhost:8000/v1`.
-        model: Its name there.
-        key_variable: Environment variable with the key, where one is needed; the key is never written anywhere.
-        see: Send the picture too (for vision-language models).
-        timeout_s: Of one request.
-        tries: Of one request.
-    """
-
-    def __init__(
-        self, url: str, model: str, key_variable: str = "", see: bool = False, timeout_s: float = 60.0, tries: int = 2,
-    ) -> None:
-        if not re.match(r"https?://", url):
-            raise UsageError(f"{url} is no address of a model.", "It begins with http:// or https://.")
-        if key_variable and not os.environ.get(key_variable):
-            raise UsageError(f"The environment variable {key_variable} is not set.", "Put the key of the model there.")
-        self._url, self._model, self._key = url.rstrip("/") + "/chat/completions", model, key_variable
-        self._see, self._timeout, self._tries = see, timeout_s, tries
-
-    def write(self, sights: Sequence[Sight], image: bytes, count: int, rng: np.random.Generator) -> list[str]:
-        """See `Writer`. DataError when the model cannot be asked; what it makes up is for the caller to check."""
-        facts = "\n".join(json.dumps(s.to_json(), ensure_ascii=False) for s in sights)
-        text = _TASK.format(count=count, facts=facts)
-        content: Any = text
-        if self._see:
-            picture = "data:image/webp;base64," + base64.b64encode(image).decode()
-            content = [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": picture}}]
-        seed = int(rng.integers(2**31))
-        body = {"model": self._model, "messages": [{"role": "user", "content": content}], "seed": seed}
-        lines = self._ask(body).splitlines()
-        cleaned = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s*", "", line).strip().strip('"') for line in lines)
-        return list(dict.fromkeys(c for c in cleaned if len(c.split()) >= 3))[:count]
-
-    def _ask(self, body: dict[str, Any]) -> str:
-        headers = {"Content-Type": "application/json"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {os.environ[self._key]}"
-        last: Exception | None = None
-        for _ in range(self._tries):
-            request = urllib.request.Request(self._url, json.dumps(body).encode(), headers)  # noqa: S310
-            try:
-                with urllib.request.urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
-                    return str(json.load(answer)["choices"][0]["message"]["content"])
-            except (urllib.error.URLError, OSError, ValueError, KeyError, IndexError, TypeError) as e:
-                last = e
-        raise DataError(f"The model at {self._url} gave no caption ({last}).", "Check that it runs and its name.")
