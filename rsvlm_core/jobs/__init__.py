@@ -21,6 +21,7 @@ _PLACES = {
     "search": "search",
     "heatmap": "heatmap",
     "segment": "segment",
+    "polygons": "polygons",
     "classify": "classify",
     "caption": "describe",
     "ask": "describe",

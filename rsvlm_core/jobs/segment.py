@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
 from rsvlm_core.jobs.outputs import PICTURE, RASTER, file_output, provenance, required, vector_output
@@ -19,7 +21,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
 
     Parameters: `sources` (rasters), `texts`, `out` (.gpkg, .geojson, .parquet), and optionally `threshold` ("auto"
     or a number), `refine`, `extent`, `min_area_m2`, `method`, `gsd`, `bands`, `mask_raster` (.tif), `scores` (.tif),
-    `overview` (.png), `model`, `device`.
+    `cosines` (.tif), `overview` (.png), `model`, `device`.
 
     Returns:
         `masks` (at most 1000 of them: `rank, score, confidence, text, source, gsd, area_m2, mean_score, bbox`),
@@ -28,7 +30,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     sources, texts = params.sources(), params.required_texts("texts")
     out = required(vector_output(params))
     mask_raster = file_output(params, "mask_raster", RASTER)
-    scores = file_output(params, "scores", RASTER)
+    scores, cosines = file_output(params, "scores", RASTER), file_output(params, "cosines", RASTER)
     overview = file_output(params, "overview", PICTURE)
     threshold = _threshold(params)
     refine = params.choice("refine", REFINEMENTS)
@@ -45,11 +47,11 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     result = run(
         sources, texts, encoder,
         threshold=threshold, refine=refine, extent=extent, min_area_m2=min_area_m2, method=method, gsd=gsd,
-        bands=bands, mask_raster=mask_raster, scores=scores,
+        bands=bands, mask_raster=mask_raster, scores=scores, cosines=cosines,
         progress=context.progress, should_stop=context.should_stop,
     )
     outputs: dict[str, str] = {}
-    for kind, path in (("mask_raster", mask_raster), ("scores", scores)):
+    for kind, path in (("mask_raster", mask_raster), ("scores", scores), ("cosines", cosines)):
         if path is not None:
             outputs[kind] = str(path)
             context.finished(kind, path)
@@ -64,22 +66,27 @@ def segment(params: Params, context: Context) -> dict[str, object]:
         draw_overview(sources[0], overview, masks=result.masks, title=", ".join(texts), bands=bands)
         outputs["overview"] = str(overview)
         context.finished("overview", overview)
-    listed = result.masks.head(LISTED)
     return {
-        "masks": [
-            {
-                "rank": int(m["rank"]), "score": float(m["score"]), "confidence": float(m["confidence"]),
-                "text": str(m["text"]), "source": str(m["source"]), "gsd": float(m["gsd_m"]),
-                "area_m2": float(m["area_m2"]), "mean_score": float(m["mean_score"]), "bbox": box,
-            }
-            for m, box in zip(rows(listed), boxes(listed), strict=True)
-        ],
+        "masks": mask_summaries(result.masks),
         "count": len(result.masks),
         "threshold": {text: float(value) for text, value in result.threshold.items()},
         "failed": list(result.failed),
         "seconds": round(result.seconds, 3),
         "outputs": outputs,
     }
+
+
+def mask_summaries(masks: Any) -> list[dict[str, object]]:  # noqa: ANN401 - a GeoDataFrame, which ships no types
+    """The first outlines as JSON has them; boxes are in the frame's CRS."""
+    listed = masks.head(LISTED)
+    return [
+        {
+            "rank": int(m["rank"]), "score": float(m["score"]), "confidence": float(m["confidence"]),
+            "text": str(m["text"]), "source": str(m["source"]), "gsd": float(m["gsd_m"]),
+            "area_m2": float(m["area_m2"]), "mean_score": float(m["mean_score"]), "bbox": box,
+        }
+        for m, box in zip(rows(listed), boxes(listed), strict=True)
+    ]
 
 
 def _threshold(params: Params) -> str | float:

@@ -17,7 +17,7 @@ from rsvlm_core import style
 from rsvlm_core.errors import OutputError
 from rsvlm_core.imagery.raster import Raster
 from rsvlm_core.localize.scoring import NODATA, LabelledBlock, Scored
-from rsvlm_core.model.encoder import ModelInfo
+from rsvlm_core.model.encoder import Float32, ModelInfo
 
 NO_SCORE = -9999.0
 Write = Callable[[LabelledBlock], None]
@@ -61,20 +61,42 @@ def label_raster(out: Path, raster: Raster, scored: Scored, info: ModelInfo) -> 
 def score_raster(out: Path, raster: Raster, scored: Scored, info: ModelInfo) -> Iterator[Write]:
     """A raster of confidences: float32, one band for each text and described by it, -9999 where there is no imagery.
 
+    Its tags say what polygons need to be made of it again (`pipelines.rethreshold`).
+
     Yields:
         Takes one block after the other. The file is put in place when the context ends well.
 
     Raises:
         OutputError: It cannot be written.
     """
-    texts = scored.prompts.texts
+    with _bands(out, raster, scored, info, "confidence", lambda block: block.confidence) as write:
+        yield write
+
+
+@contextmanager
+def cosine_raster(out: Path, raster: Raster, scored: Scored, info: ModelInfo) -> Iterator[Write]:
+    """A raster of cosines, otherwise like `score_raster`."""
+    with _bands(out, raster, scored, info, "cosine", lambda block: block.cosine) as write:
+        yield write
+
+
+@contextmanager
+def _bands(
+    out: Path, raster: Raster, scored: Scored, info: ModelInfo, quantity: str,
+    values: Callable[[LabelledBlock], Float32],
+) -> Iterator[Write]:
+    texts, plan = scored.prompts.texts, scored.plan
     with _geotiff(out, raster, scored, len(texts), "float32", NO_SCORE) as dst:
-        dst.update_tags(quantity="confidence", **_origin(info))
+        dst.update_tags(
+            quantity=quantity, source=raster.source, gsd_m=repr(float(plan.gsds[0])),
+            cell_m=repr(plan.stride * float(plan.gsds[0])), pixel_m2=repr(raster.gsd_m[0] * raster.gsd_m[1]),
+            **_origin(info),
+        )
         for i, text in enumerate(texts):
             dst.set_band_description(i + 1, text)
 
         def write(block: LabelledBlock) -> None:
-            seen = np.where(block.valid[..., None], block.confidence, np.float32(NO_SCORE))
+            seen = np.where(block.valid[..., None], values(block), np.float32(NO_SCORE))
             dst.write(np.moveaxis(seen, -1, 0), window=_window(block, scored))
 
         yield write

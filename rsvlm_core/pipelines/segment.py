@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,19 +23,17 @@ from rsvlm_core.imagery.patch import Window
 from rsvlm_core.imagery.raster import Extent, Raster, as_geometry, outside
 from rsvlm_core.localize import polygons as outlines
 from rsvlm_core.localize.prompts import Prompts
-from rsvlm_core.localize.rasters import check_raster_out, label_raster, score_raster
+from rsvlm_core.localize.rasters import check_raster_out, cosine_raster, label_raster, score_raster
 from rsvlm_core.localize.refine import REFINEMENTS
 from rsvlm_core.localize.sam import Predictor, load_predictor, refine_blocks
 from rsvlm_core.localize.scoring import NODATA, LabelledBlock, Scored, ScorePlan
 from rsvlm_core.localize.source import ArrayImage
 from rsvlm_core.localize.threshold import Threshold
 from rsvlm_core.model.encoder import Encoder, Float32, UInt8
+from rsvlm_core.pipelines.masks import Ground, mask_frame, own_values, ranked
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
-from rsvlm_core.vectors import FIELDS, empty_frame
 
 BLOCK = 1024  # pixels; two tiles of the written rasters
-MIN_AREA_CELLS = 2.0  # smaller than this the model cannot have meant it
-TOLERANCE_PX = 1.5  # straightens the staircase of the pixels and keeps the corners of a shed
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ def segment(
     sources: Sequence[str], texts: Sequence[str], encoder: Encoder, *, threshold: str | float = "auto",
     refine: str = "none", extent: Extent | None = None, min_area_m2: float | None = None, method: str = "auto",
     gsd: float | Sequence[float] | None = None, bands: Sequence[int] | None = None, mask_raster: Path | None = None,
-    scores: Path | None = None, simplify_m: float | None = None, orthogonal: bool = False,
+    scores: Path | None = None, cosines: Path | None = None, simplify_m: float | None = None, orthogonal: bool = False,
     window_px: int | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> SegmentResult:
     """Find what texts name, as polygons. Each pixel takes the text that fits best, or none.
@@ -134,6 +131,7 @@ def segment(
         bands: 1-based bands seen as red, green, blue.
         mask_raster: A GeoTIFF to write: uint8, pixels as in the raster, 1...T the texts in order, 0 none, 255 nodata.
         scores: A GeoTIFF to write: float32 confidence, one band for each text, -9999 where there is no imagery.
+        cosines: A GeoTIFF to write: float32 cosine, likewise; `pipelines.rethreshold` reads both.
         simplify_m: Ground tolerance of the outlines; None for one and a half pixels, 0 for every corner.
         orthogonal: Whether outlines get right angles where that changes them little; for buildings.
         window_px: Side of a window in pixels that the model sees; None for what suits it.
@@ -151,12 +149,12 @@ def segment(
         raise UsageError("No raster is given.", "Name at least one.")
     if refine not in REFINEMENTS:
         raise UsageError(f"There is no refinement {refine!r}.", f"Choose one of {', '.join(REFINEMENTS)}.")
-    if len(sources) > 1 and (mask_raster or scores):
+    if len(sources) > 1 and (mask_raster or scores or cosines):
         raise UsageError(
             "A label or score raster is written for one raster at a time.", "Run them one by one, or a VRT of all."
         )
-    mask_raster, scores = (None if out is None else Path(out) for out in (mask_raster, scores))
-    for out in (mask_raster, scores):
+    mask_raster, scores, cosines = (None if out is None else Path(out) for out in (mask_raster, scores, cosines))
+    for out in (mask_raster, scores, cosines):
         if out is not None:
             check_raster_out(out)
     predictor = load_predictor() if refine == "sam" else None  # before the work, not after it
@@ -178,7 +176,7 @@ def segment(
                 continue
             task = _Task(
                 raster, prompts, encoder, geometry, threshold, refine, min_area_m2, method, _scales(gsd), mask_raster,
-                scores, simplify_m, orthogonal, window_px,
+                scores, cosines, simplify_m, orthogonal, window_px,
                 _share(progress, i, len(sources)), should_stop, predictor,
             )  # fmt: skip
             masks, thresholds, trouble = task.run()
@@ -188,7 +186,7 @@ def segment(
     if missed is not None and not decisions:
         raise UsageError(*missed)
     assert crs is not None
-    masks = _ranked(found, crs)
+    masks = ranked(found, crs)
     masks.attrs["texts"] = list(prompts.texts)  # their order, which gives their colours
     return SegmentResult(masks, _mean_thresholds(prompts, decisions), time.monotonic() - started, failed)
 
@@ -208,6 +206,7 @@ class _Task:
     gsds: tuple[float, ...] | None
     mask_raster: Path | None
     scores: Path | None
+    cosines: Path | None
     simplify_m: float | None
     orthogonal: bool
     window_px: int | None
@@ -252,7 +251,8 @@ class _Task:
         with ExitStack() as stack:
             outs = [
                 stack.enter_context(opened(out, raster, scored, self.encoder.info))
-                for opened, out in ((label_raster, self.mask_raster), (score_raster, self.scores))
+                for opened, out in (
+                    (label_raster, self.mask_raster), (score_raster, self.scores), (cosine_raster, self.cosines))
                 if out is not None
             ]
             for block in source:
@@ -272,57 +272,20 @@ class _Task:
     def _masks(self, collector: outlines.RegionCollector, scored: Scored, plan: ScorePlan) -> gpd.GeoDataFrame:
         """Polygons on the ground with their fields, not ranked yet."""
         raster = self.raster
-        pixel_m2 = raster.gsd_m[0] * raster.gsd_m[1]
-        cell_m2 = (plan.stride * plan.gsds[0]) ** 2
-        least = MIN_AREA_CELLS * cell_m2 if self.min_area_m2 is None else self.min_area_m2
-        # Pixels differ in size across a raster in degrees; the exact test comes after, on the ellipsoid.
-        regions = collector.finish(max(1.0, 0.25 * least / pixel_m2))
-        tolerance = TOLERANCE_PX if self.simplify_m is None else self.simplify_m / math.sqrt(pixel_m2)
-        several = len({r.label for r in regions}) > 1
-        shapes = outlines.clean([r.geometry for r in regions], tolerance, neighbours=several)
-        if self.orthogonal:
-            from rsvlm_core.localize.orthogonal import orthogonalise
-
-            shapes = orthogonalise(shapes)
-        kept = [(r, s) for r, s in zip(regions, shapes, strict=True) if s is not None]
-        shift = raster.transform * Affine.translation(scored.first_col, scored.first_row)
-        placed = outlines.place([s for _, s in kept], shift)
-        areas = outlines.ellipsoidal_areas(placed, raster.crs)
-        rows = [
-            {
-                "rank": 0, "score": float(r.peaks[1]), "confidence": float(r.means[0]),
-                "text": self.prompts.texts[r.label - 1], "source": raster.source, "model": self.encoder.info.id,
-                "gsd_m": float(plan.gsds[0]), "area_m2": float(area), "mean_score": float(r.means[1]),
-                "geometry": shape,
-            }
-            for (r, _), shape, area in zip(kept, placed, areas, strict=True)
-            if area >= least
-        ]  # fmt: skip
-        if not rows:
-            return empty_frame("masks", raster.crs)
-        return gpd.GeoDataFrame(rows, geometry="geometry", crs=raster.crs)
+        ground = Ground(
+            texts=self.prompts.texts,
+            transform=raster.transform * Affine.translation(scored.first_col, scored.first_row), crs=raster.crs,
+            pixel_m2=raster.gsd_m[0] * raster.gsd_m[1], cell_m2=(plan.stride * plan.gsds[0]) ** 2,
+            gsd_m=float(plan.gsds[0]), source=raster.source, model=self.encoder.info.id,
+        )
+        return mask_frame(
+            collector, ground, min_area_m2=self.min_area_m2, simplify_m=self.simplify_m, orthogonal=self.orthogonal)
 
 
 def _collect(collector: outlines.RegionCollector, block: LabelledBlock, scored: Scored) -> None:
     labels = np.where(block.labels == NODATA, 0, block.labels).astype(np.uint8)
-    own = np.maximum(labels, 1)[..., None].astype(np.intp) - 1
-    values = [np.take_along_axis(part, own, axis=-1) for part in (block.confidence, block.cosine)]
-    collector.add(
-        block.row - scored.first_row, block.col - scored.first_col, labels, np.concatenate(values, axis=-1)
-    )
-
-
-def _ranked(found: Sequence[gpd.GeoDataFrame], crs: CRS) -> gpd.GeoDataFrame:
-    """All masks, the surest first, larger ones before smaller ones that are as sure."""
-    full = [f for f in found if len(f)]
-    if not full:
-        return empty_frame("masks", crs)
-    import pandas as pd
-
-    masks = pd.concat(full, ignore_index=True)
-    masks = masks.sort_values(["confidence", "area_m2"], ascending=False, kind="stable", ignore_index=True)
-    masks["rank"] = np.arange(1, len(masks) + 1, dtype=np.int32)
-    return masks[[*FIELDS["masks"], "geometry"]]
+    values = own_values(labels, block.confidence, block.cosine)
+    collector.add(block.row - scored.first_row, block.col - scored.first_col, labels, values)
 
 
 def _mean_thresholds(prompts: Prompts, decisions: Sequence[Sequence[Threshold]]) -> dict[str, float]:
