@@ -112,8 +112,13 @@ def heatmap(source: str, text: str, out: str, **options: Any) -> Request:
 
 
 def segment(sources: Sequence[str], texts: Sequence[str], out: str, **options: Any) -> Request:
-    """Outlines in `out`; options `threshold refine extent min_area_m2 mask_raster scores bands model device`."""
+    """Outlines in `out`; options `threshold refine extent min_area_m2 mask_raster scores cosines bands model device`."""
     return _request("segment", sources=list(sources), texts=_texts(texts), out=out, **options)
+
+
+def polygons(scores: str, cosines: str, threshold: float, out: str, **options: Any) -> Request:
+    """Outlines in `out` from the `scores` and `cosines` of an earlier `segment`; option `min_area_m2`."""
+    return _request("polygons", scores=scores, cosines=cosines, threshold=threshold, out=out, **options)
 
 
 def classify(source: str, classes: Sequence[str], out: str, **options: Any) -> Request:

@@ -224,10 +224,11 @@ class SearchDock(QgsDockWidget):
         def ask(layer: QgsRasterLayer, source: str) -> None:
             words = "; ".join(jobs.split_texts(self.outline.text.text()))
             out = layers.result_path(settings.results_folder(), "outlines", words, ".gpkg")
-            scores = layers.result_path(settings.scratch_folder(), "scores", words, ".tif")
             others = [sources.raster_source(other) for other in self.layer.others()]
+            scores, cosines = ("" if others else layers.result_path(settings.scratch_folder(), kind, words, ".tif")
+                               for kind in ("scores", "cosines"))
             request = self.outline.request(
-                [source, *others], self._extent(layer), out, "" if others else scores, **self._common())
+                [source, *others], self._extent(layer), out, scores, cosines, **self._common())
             self._run(request, tr("Outlining “{}”…").format(words),
                       lambda result: self._show_masks(layer, request, result))
 
@@ -379,10 +380,12 @@ class SearchDock(QgsDockWidget):
         QgsMessageLog.logMessage(text, LOG_TAB, levels.get(level, Qgis.MessageLevel.Info), level == "error")
 
     # what answers become
-    def _about(self, layer_name: str, request: Request, result: dict[str, Any]) -> dict[str, Any]:
+    def _about(
+        self, layer_name: str, request: Request, result: dict[str, Any], texts: list[str] | None = None
+    ) -> dict[str, Any]:
         params = request.params
         return layers.about(**{
-            tr("Text"): "; ".join(params.get("texts", [params.get("text", "")])), tr("Raster"): layer_name,
+            tr("Text"): "; ".join(texts or params.get("texts", [params.get("text", "")])), tr("Raster"): layer_name,
             tr("Model"): params.get("model", "") or tr("bundled"), tr("Threshold"): result.get("threshold"),
             tr("Refinement"): params.get("refine"), tr("Extent"): params.get("extent"),
             tr("Failed tiles"): result.get("failed"), tr("Time"): datetime.now().isoformat(timespec="seconds"),
@@ -408,10 +411,11 @@ class SearchDock(QgsDockWidget):
         self.search.show_heatmap(layer)
 
     def _show_masks(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
-        texts = list(request.params["texts"])
+        texts = self.outline.texts_of(request)
         name = layers.name_of(raster)
         layer = layers.open_vector(
-            request.params["out"], tr("Outlines: {}").format("; ".join(texts)), self._about(name, request, result))
+            request.params["out"], tr("Outlines: {}").format("; ".join(texts)),
+            self._about(name, request, result, texts))
         layers.style_masks(layer, texts)
         self._newest("masks", layer, name)
         self.outline.show_result(layer, self._pictures(raster), result, request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
@@ -46,7 +47,7 @@ class OutlineTab(QWidget):
         super().__init__(parent)
         self._iface = iface
         self._layer: QgsVectorLayer | None = None
-        self._scores = ""
+        self._kept: dict[str, Any] = {}  # what the last full run was asked: its scores serve other thresholds
         self._previews: list[str] = []
         self._texts: list[str] = []
 
@@ -126,26 +127,55 @@ class OutlineTab(QWidget):
 
     # asking
     def request(
-        self, rasters: list[str], extent: list[float] | None, out: str, scores: str, **common: Any
+        self, rasters: list[str], extent: list[float] | None, out: str, scores: str, cosines: str, **common: Any
     ) -> Request:
-        """The segmentation that the boxes describe.
+        """What the boxes describe: a segmentation, or its kept scores cut anew where only the threshold is another.
 
         Raises:
             BackendError: There is no text.
         """
-        return jobs.segment(
+        wanted = jobs.segment(
             rasters, jobs.split_texts(self.text.text()), out,
             threshold="auto" if self.automatic.isChecked() else self.threshold.value() / 100,
             refine=REFINEMENTS[self.refine.currentIndex()],
-            min_area_m2=self.smallest.value() or None, extent=extent, scores=scores, **common)
+            min_area_m2=self.smallest.value() or None, extent=extent, scores=scores, cosines=cosines, **common)
+        if self._serves(wanted):
+            return jobs.polygons(
+                self._kept["scores"], self._kept["cosines"], wanted.params["threshold"], out,
+                min_area_m2=wanted.params.get("min_area_m2"))
+        return wanted
+
+    def texts_of(self, request: Request) -> list[str]:
+        """The classes of a request of `request`."""
+        return list(request.params.get("texts") or self._kept.get("texts", []))
+
+    def _serves(self, wanted: Request) -> bool:
+        """Whether the kept scores answer a request: all but threshold and least area is as it was."""
+        if wanted.params["threshold"] == "auto" or wanted.params["refine"] != "none":
+            return False
+        free = {"threshold", "min_area_m2", "out", "scores", "cosines", "refine"}
+        asked, before = ({k: v for k, v in params.items() if k not in free} for params in (wanted.params, self._kept))
+        files = [self._kept.get(name, "") for name in ("scores", "cosines")]
+        return asked == before and all(os.path.exists(path) for path in files)
+
+    def _keep(self, request: Request) -> None:
+        """Remember a full run; the scores of the one before go."""
+        if request.op != "segment":
+            return
+        for name in ("scores", "cosines"):
+            try:
+                os.remove(self._kept.get(name) or "")
+            except OSError:  # there is none, or a preview has it open; it goes with QGIS
+                continue
+        self._kept = dict(request.params) if request.params.get("scores") else {}
 
     # showing
     def show_result(self, layer: QgsVectorLayer, rasters: list[QgsRasterLayer], result: dict[str, Any],
                     request: Request) -> None:
         """Show the outlines of a result layer."""
         self.clear()
-        self._layer, self._texts = layer, list(request.params["texts"])
-        self._scores = str(request.params.get("scores", ""))
+        self._layer, self._texts = layer, self.texts_of(request)
+        self._keep(request)
         layer.willBeDeleted.connect(self._lost)
         layer.editingStarted.connect(self._state)
         layer.editingStopped.connect(self._reload)
@@ -177,7 +207,6 @@ class OutlineTab(QWidget):
             self._layer.editingStarted.disconnect(self._state)
             self._layer.editingStopped.disconnect(self._reload)
             self._layer = None
-        self._scores = ""
         self._end_preview()
         self.view.show_hits([], [])
         self.summary.hide()
@@ -213,13 +242,13 @@ class OutlineTab(QWidget):
         """Show on the map what a threshold would outline, from the scores of the last run."""
         self.automatic.setChecked(False)
         self._show_threshold()
-        if not self._scores or self._layer is None:
+        if not self._kept or self._layer is None:
             return
         project = QgsProject.instance()
         if not self._previews:
             try:
                 for text in self._texts:
-                    layer = layers.open_raster(self._scores, tr("Preview: {}").format(text), {})
+                    layer = layers.open_raster(self._kept["scores"], tr("Preview: {}").format(text), {})
                     group = project.layerTreeRoot().findLayer(self._layer.id()).parent().name()
                     self._previews.append(layers.add(project, layer, group, on_top=False).id())
             except BackendError as fault:

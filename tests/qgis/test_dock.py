@@ -265,11 +265,38 @@ def test_the_threshold_slider_shows_its_mask_at_once_and_makes_outlines_when_ask
     monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
     dock.outline.button.click()
     until(lambda: not dock._session.busy)
-    assert sent[0].params["threshold"] == pytest.approx(0.4)
+    assert sent[0].op == "polygons" and sent[0].params["threshold"] == pytest.approx(0.4)  # no second look
+    again = [made for made in results() if made.name() == "Outlines: building; road" and made is not layer]
+    assert [made.featureCount() for made in again] == [7] and "building; road" in again[0].metadata().abstract()
     assert not [preview for preview in results() if preview.name().startswith("Preview")]
     dock.outline.threshold.setValue(60)
     dock.outline.automatic.setChecked(True)
     assert not [preview for preview in results() if preview.name().startswith("Preview")]
+
+
+def test_what_the_kept_scores_cannot_answer_is_asked_afresh(dock, until, monkeypatch):
+    outline(dock, until)
+    first = dict(dock.outline._kept)
+    dock.outline.threshold.setValue(40)
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    dock.outline.refine.setCurrentIndex(1)
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    dock.outline.refine.setCurrentIndex(0)
+    dock.outline.text.setText("building")
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    os.remove(dock.outline._kept["cosines"])
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    dock.outline.smallest.setValue(20)
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    assert [request.op for request in sent] == ["segment", "segment", "segment", "polygons"]
+    assert sent[-1].params["min_area_m2"] == 20
+    assert not os.path.exists(first["scores"]) and not os.path.exists(first["cosines"])  # the disk is not filled
 
 
 def test_outlines_are_discarded_undone_and_saved(dock, until):

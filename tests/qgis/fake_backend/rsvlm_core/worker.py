@@ -137,6 +137,15 @@ def write_raster(params, path):
     scores = 0.2 * np.exp(-((x / width - 0.4) ** 2 + (y / height - 0.6) ** 2) * 12)
     for band in range(count):
         made.GetRasterBand(band + 1).WriteArray(np.roll(5 * scores, 30 * band).astype("f4"))
+        made.GetRasterBand(band + 1).SetDescription((params.get("texts") or [""] * count)[band])
+
+
+def gdal_names(path):
+    """What the bands of a raster are named."""
+    from osgeo import gdal
+
+    raster = gdal.Open(path)
+    return [raster.GetRasterBand(band + 1).GetDescription() for band in range(raster.RasterCount)]
 
 
 def result(request):
@@ -148,12 +157,17 @@ def result(request):
     if op == "segment":
         masks = write_layer(params, "masks")
         outputs = {"masks": params["out"]}
-        for key in ("scores", "mask_raster"):
+        for key in ("scores", "cosines", "mask_raster"):
             if params.get(key):
                 write_raster(params, params[key])
                 outputs[key] = params[key]
         return {"masks": masks, "count": len(masks), "threshold": {t: 0.21 for t in params["texts"]},
                 "outputs": outputs}
+    if op == "polygons":
+        kept = gdal_names(params["scores"])
+        masks = write_layer({**params, "sources": [params["scores"]], "texts": kept, "top": 7}, "masks")
+        return {"masks": masks, "count": len(masks), "threshold": dict.fromkeys(kept, params["threshold"]),
+                "outputs": {"masks": params["out"]}}
     if op == "classify":
         tiles = write_layer(params, "classes")
         return {"tiles": len(tiles), "counts": {}, "outputs": {"classes": params["out"]}}
