@@ -18,6 +18,7 @@ from .translate import tr
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OLDEST = (3, 10)
+LIGHT, FULL = "light", "full"
 # QGIS sets these for its own Python, GDAL, PROJ and Qt; another Python that sees them loads the wrong files
 REMOVED = (
     "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_LIB",
@@ -90,17 +91,33 @@ def folder() -> str:
     raise BackendError(tr("The backend is missing from the plugin’s folder."), tr("Install the plugin again."), "start")
 
 
-def requirements_file() -> str:
-    """The list of packages that the backend needs."""
-    own = os.path.join(HERE, "requirements.txt")
-    return own if os.path.isfile(own) else os.path.join(folder(), "requirements.txt")
+def requirement_files() -> dict[str, str]:
+    """Kind (`LIGHT`, `FULL`) to the list of packages with which the backend runs, the lightest first; existing ones."""
+    files = {}
+    for kind, name in ((LIGHT, "requirements-light.txt"), (FULL, "requirements.txt")):
+        for place in (HERE, folder()):
+            if kind not in files and os.path.isfile(os.path.join(place, name)):
+                files[kind] = os.path.join(place, name)
+    return files
 
 
-def requirements() -> list[str]:
-    """Names of the distributions that the backend needs."""
-    with open(requirements_file(), encoding="utf-8") as lines:
-        names = (re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line) for line in lines)
-        return [name.group(1) for name in names if name]
+def requirements() -> list[list[str]]:
+    """Names of the distributions with which the backend runs: any one of the lists will do."""
+    return [_distributions(path) for path in requirement_files().values()]
+
+
+def _distributions(path: str) -> list[str]:
+    """Names that a list of packages holds, those of lists that it takes in (`-r`) included."""
+    found: list[str] = []
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            other = re.match(r"\s*(?:-r|--requirement)[\s=]*(\S+)", line)
+            name = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
+            if other:
+                found += _distributions(os.path.join(os.path.dirname(path), other.group(1)))
+            elif name:
+                found.append(name.group(1))
+    return found
 
 
 def scrubbed(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
@@ -171,7 +188,9 @@ def _checkout() -> str | None:
 
 def probe(candidate: Candidate) -> Verdict:
     """Ask a candidate for its version and packages; a tenth of a second, nothing heavy is imported. Any thread."""
-    launch = Launch(candidate.path, ("-E", "-s", "-c", PROBE, *requirements()), os.path.dirname(HERE), environment())
+    lists = requirements()
+    names = list(dict.fromkeys(name for names in lists for name in names))
+    launch = Launch(candidate.path, ("-E", "-s", "-c", PROBE, *names), os.path.dirname(HERE), environment())
     process = launch.process()
     process.start()
     if not process.waitForFinished(20000):
@@ -186,8 +205,10 @@ def probe(candidate: Candidate) -> Verdict:
     spoken = ".".join(str(part) for part in python)
     if python[:2] < OLDEST:
         return Verdict(candidate, False, tr("is Python {}; 3.10 or newer is needed").format(spoken))
-    if missing:
-        return Verdict(candidate, False, tr("Python {}, lacks {}").format(spoken, ", ".join(missing)))
+    lacking = [[name for name in names if name in missing] for names in lists]
+    if lacking and all(lacking):
+        least = min(lacking, key=len)
+        return Verdict(candidate, False, tr("Python {}, lacks {}").format(spoken, ", ".join(least)))
     return Verdict(candidate, True, f"Python {spoken}", found)
 
 

@@ -20,8 +20,9 @@ from . import backend, report, settings
 from .protocol import BackendError
 from .translate import tr
 
-NEEDED_GB = 4.0  # torch for the processor and all else take about 2 GB, and pip as much again while it works
-NEEDED_CUDA_GB = 12.0
+CUDA = "cuda"  # the full list, with the libraries of a graphics card
+# free disk: what the packages take, and pip as much again while it works
+NEEDED_GB = {backend.LIGHT: 1.0, backend.FULL: 4.0, CUDA: 12.0}
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
 
@@ -33,13 +34,17 @@ class Plan:
         base: Interpreter to make the environment with.
         folder: Where it comes to lie; a new folder.
         wheelhouse: Folder with wheels for a computer without network, or empty.
-        cpu_only: Whether to leave the graphics card's libraries out.
+        kind: Which packages: `backend.LIGHT`, `backend.FULL` (torch for the processor) or `CUDA`.
     """
 
     base: str
     folder: str
     wheelhouse: str = ""
-    cpu_only: bool = True
+    kind: str = backend.FULL
+
+    def listed(self) -> str:
+        """The file that names the packages."""
+        return backend.requirement_files()[backend.FULL if self.kind == CUDA else self.kind]
 
     def venv(self) -> list[str]:
         """Arguments that make the empty environment."""
@@ -50,9 +55,9 @@ class Plan:
         arguments = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
         if self.wheelhouse:
             arguments += ["--no-index", "--find-links", self.wheelhouse]
-        elif self.cpu_only and sys.platform.startswith("linux"):  # elsewhere the common wheels are for the processor
+        elif self.kind == backend.FULL and sys.platform.startswith("linux"):  # elsewhere common wheels know no CUDA
             arguments += ["--extra-index-url", CPU_WHEELS]
-        return [*arguments, "-r", os.path.basename(backend.requirements_file())]
+        return [*arguments, "-r", os.path.basename(self.listed())]
 
 
 def base_candidates() -> list[str]:
@@ -135,9 +140,8 @@ class Builder(QObject):
         Raises:
             BackendError: The base interpreter is too old, or the disk is too full.
         """
-        needed = NEEDED_GB if self._plan.cpu_only else NEEDED_CUDA_GB
         os.makedirs(os.path.dirname(self._plan.folder), exist_ok=True)
-        check_space(self._plan.folder, needed)
+        check_space(self._plan.folder, NEEDED_GB[self._plan.kind])
         version = backend.version_of(self._plan.base)
         if version is None or version < backend.OLDEST:
             raise BackendError(
@@ -167,7 +171,7 @@ class Builder(QObject):
         words, program, arguments = self._steps.pop(0)
         self.stepped.emit(words)
         launch = backend.Launch(
-            program, tuple(arguments), os.path.dirname(backend.requirements_file()),
+            program, tuple(arguments), os.path.dirname(self._plan.listed()),
             {**backend.environment(), **network(), "PYTHONUNBUFFERED": "1"})
         self._process = launch.process()
         self._process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)

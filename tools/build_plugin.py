@@ -35,8 +35,9 @@ def mapping(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
 
     A `.qm` is made from the `.ts` that it is mapped to; all other files travel as they are.
     """
-    for name in ("metadata.txt", "LICENSE", "requirements.txt"):
-        yield name, root / name
+    for name in ("metadata.txt", "LICENSE", "requirements.txt", "requirements-light.txt"):
+        if (root / name).exists():  # `problems` names what is missing and must not be
+            yield name, root / name
     for folder, prefix in ((root / "qgis_plugin", ""), (root / "rsvlm_core", "backend/rsvlm_core/")):
         for path in sorted(folder.rglob("*")):
             inner = path.relative_to(folder)

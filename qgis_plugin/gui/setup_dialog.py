@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QDialog,
     QFormLayout,
@@ -24,7 +22,13 @@ from qgis.PyQt.QtWidgets import (
 
 from .. import backend, environment, settings
 from ..protocol import BackendError
-from ..translate import tr
+from ..translate import mark, tr
+
+KINDS = (
+    (backend.LIGHT, mark("Light: the bundled model on the processor (about 0.4 GB)")),
+    (backend.FULL, mark("Full: any model, with torch for the processor (about 2 GB)")),
+    (environment.CUDA, mark("Full: any model, with torch for an NVIDIA card (about 6 GB)")),
+)
 
 
 class SetupDialog(QDialog):
@@ -39,8 +43,8 @@ class SetupDialog(QDialog):
 
         words = QLabel(tr(
             "The search engine runs in a Python of its own, beside QGIS. QGIS’s own Python is not touched.\n\n"
-            "Set up makes that Python in your user folder and installs free packages into it (about 2 GB with the "
-            "processor version). The model itself came with the plugin. Nothing else is sent or fetched, then or later."
+            "Set up makes that Python in your user folder and installs free packages into it. The model itself came "
+            "with the plugin. Nothing else is sent or fetched, then or later."
         ))
         words.setWordWrap(True)
         self.make = QRadioButton(tr("Make an environment for the search engine"))
@@ -49,8 +53,11 @@ class SetupDialog(QDialog):
         self.base.setEditable(True)
         self.base.addItems(environment.base_candidates())
         self.base.setAccessibleName(tr("Python to start from"))
-        self.cpu = QCheckBox(tr("For the processor only (smaller; choose this without an NVIDIA card)"))
-        self.cpu.setChecked(True)
+        self.packages = QComboBox()
+        for kind, words_of in KINDS:
+            if kind in backend.requirement_files() or kind == environment.CUDA:
+                self.packages.addItem(tr(words_of), kind)
+        self.packages.setAccessibleName(tr("Packages"))
         self.wheelhouse = QgsFileWidget()
         self.wheelhouse.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
         self.wheelhouse.setToolTip(tr("For a computer without network: a folder that pip download has filled"))
@@ -59,7 +66,7 @@ class SetupDialog(QDialog):
         self.certificates.setToolTip(tr("For networks that replace certificates: your organisation’s file"))
         form = QFormLayout()
         form.addRow(tr("Start from"), self.base)
-        form.addRow("", self.cpu)
+        form.addRow(tr("Packages"), self.packages)
         more = QgsCollapsibleGroupBox(tr("Network"))
         more.setCollapsed(True)
         inside = QFormLayout(more)
@@ -69,10 +76,10 @@ class SetupDialog(QDialog):
 
         self.use = QRadioButton(tr("Use a Python that has the packages already"))
         self.existing = QgsFileWidget()
-        self.existing.setFilePath(settings.interpreter() or os.environ.get("RSVLM_PYTHON", ""))
+        self.existing.setFilePath(settings.interpreter())
         self.existing.setEnabled(False)
         self.use.toggled.connect(self.existing.setEnabled)
-        self.use.toggled.connect(lambda use: [w.setDisabled(use) for w in (self.base, self.cpu, more)])
+        self.use.toggled.connect(lambda use: [w.setDisabled(use) for w in (self.base, self.packages, more)])
 
         self.step = QLabel()
         self.step.setWordWrap(True)
@@ -117,7 +124,7 @@ class SetupDialog(QDialog):
             else:
                 plan = environment.Plan(
                     self.base.currentText().strip(), environment.new_folder(), self.wheelhouse.filePath(),
-                    self.cpu.isChecked())
+                    self.packages.currentData())
                 builder = environment.Builder(plan, self)
                 builder.said.connect(self.log.appendPlainText)
                 builder.stepped.connect(self._stepped)
@@ -160,7 +167,7 @@ class SetupDialog(QDialog):
 
     def _running(self, running: bool) -> None:
         self.start.setEnabled(not running)
-        for widget in (self.make, self.use, self.base, self.cpu, self.wheelhouse):
+        for widget in (self.make, self.use, self.base, self.packages, self.wheelhouse):
             widget.setEnabled(not running)
         self.bar.setRange(0, 0 if running else 1)
         self.bar.setVisible(running)

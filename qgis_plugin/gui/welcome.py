@@ -25,7 +25,7 @@ class Welcome(QFrame):
         words = QLabel(tr(
             "<p><b>Type what you are looking for, and get the places in your images.</b></p>"
             "<p>Everything is computed on this computer: no account, no upload. The search engine runs in a Python of "
-            "its own, which has to be set up once (a few minutes, about 2 GB).</p>"))
+            "its own, which has to be set up once (a few minutes).</p>"))
         words.setWordWrap(True)
         self.reason = QLabel()
         self.reason.setWordWrap(True)

@@ -50,7 +50,8 @@ def fake_plugins(plugins, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fake_plugins")
     shutil.copytree(plugins / NAME, folder / NAME, ignore=shutil.ignore_patterns("backend", "__pycache__"))
     shutil.copytree(HERE / "fake_backend", folder / NAME / "backend", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / NAME / "requirements.txt").write_text("")
+    for name in ("requirements.txt", "requirements-light.txt"):
+        (folder / NAME / name).write_text("")
     return folder
 
 

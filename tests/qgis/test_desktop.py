@@ -78,7 +78,8 @@ def test_the_first_start_explains(desktop, fake_plugins, raster_file, tmp_path):
     """Nothing that could run the engine: no such package as the list wants."""
     folder = tmp_path / "bare"
     shutil.copytree(fake_plugins, folder)
-    (folder / "search_imagery_by_text" / "requirements.txt").write_text("no-such-package\n")
+    for name in ("requirements.txt", "requirements-light.txt"):
+        (folder / "search_imagery_by_text" / name).write_text("no-such-package\n")
     facts = desktop(folder, sys.executable, raster_file, RSVLM_DRIVE_WELCOME="1")
     assert facts["welcome"] and {Path(path).stem for path in facts["pictures"]} == {"welcome", "set_up"}
 

@@ -34,10 +34,13 @@ def nothing_there(engine, monkeypatch, tmp_path):
     wheels.mkdir()
     write_wheel(wheels, "made-up-engine", ["made-up-part"])
     write_wheel(wheels, "made-up-part")
-    listed = home / "requirements.txt"
-    listed.write_text("made-up-engine>=1  # because\n")
-    monkeypatch.setattr(backend, "requirements", lambda: ["made-up-engine", "made-up-part"])
-    monkeypatch.setattr(backend, "requirements_file", lambda: str(listed))
+    write_wheel(wheels, "made-up-torch")
+    light, full = home / "requirements-light.txt", home / "requirements.txt"
+    light.write_text("made-up-engine>=1  # because\nmade-up-part\n")
+    full.write_text("-r requirements-light.txt\nmade-up-torch\n")
+    monkeypatch.setattr(
+        backend, "requirements", lambda: [backend._distributions(str(light)), backend._distributions(str(full))])
+    monkeypatch.setattr(backend, "requirement_files", lambda: {"light": str(light), "full": str(full)})
     monkeypatch.setattr(settings, "data_folder", lambda: str(home / "data"))
     monkeypatch.delenv("RSVLM_PYTHON")
     return wheels
@@ -81,6 +84,18 @@ def test_set_up_from_a_wheelhouse_is_then_used_and_a_later_failure_changes_nothi
     until(lambda: not os.path.exists(second))
 
 
+def test_the_full_list_takes_the_light_one_in_and_each_of_them_will_do(nothing_there, until):
+    from search_imagery_by_text import backend, environment
+
+    assert backend.requirements() == [
+        ["made-up-engine", "made-up-part"], ["made-up-engine", "made-up-part", "made-up-torch"]]
+    for kind, has in (("light", False), ("full", True)):
+        folder = environment.new_folder()
+        fault, lines = run_builder(environment.Plan("/usr/bin/python3", folder, str(nothing_there), kind), until)
+        assert fault is None and ("made-up-torch" in " ".join(lines)) == has
+        assert backend.find(fresh=True).candidate.path == backend.python_in(folder)
+
+
 def test_cancel_stops_and_leaves_nothing(nothing_there, until):
     from search_imagery_by_text import environment
 
@@ -97,8 +112,9 @@ def test_a_full_disk_and_an_old_python_are_told_before_anything_is_made(nothing_
 
     folder = environment.new_folder()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1e9})())
-    with pytest.raises(BackendError, match="needs 4 GB; 1.0 GB are free"):
-        environment.Builder(environment.Plan("/usr/bin/python3", folder)).start()
+    for kind, needed in (("full", 4), ("cuda", 12)):
+        with pytest.raises(BackendError, match=f"needs {needed} GB; 1.0 GB are free"):
+            environment.Builder(environment.Plan("/usr/bin/python3", folder, kind=kind)).start()
     monkeypatch.undo()
     monkeypatch.setattr(backend, "version_of", lambda path: (3, 8))
     with pytest.raises(BackendError, match="3.8"):
@@ -155,6 +171,8 @@ def test_the_panel_says_how_to_get_an_engine_and_the_dialog_gives_it(nothing_the
     dialog = SetupDialog(window.main)
     dialog.base.setCurrentText("/usr/bin/python3")
     dialog.wheelhouse.setFilePath(str(nothing_there))
+    assert [dialog.packages.itemData(row) for row in range(dialog.packages.count())] == ["light", "full", "cuda"]
+    assert dialog.packages.currentData() == "light"
     dialog.show()
     dialog.start.click()
     until(lambda: dialog.changed, 120)
