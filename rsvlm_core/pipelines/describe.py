@@ -1,19 +1,30 @@
-"""Words about a place: a caption, and answers to questions."""
+"""Words about a place: a caption, and answers to questions with what they rest on.
+
+Two routes lead to an answer, as in GRAFT and as in MaMMUT. The *program* looks (zero-shot classification of views) and
+measures (outlines, see `program`). The *caption* route reads what the captioning pass writes about the views, and
+nothing else: it is what the model would say unasked.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from typing import Any
 
+import geopandas as gpd
 import numpy as np
 
-from rsvlm_core.errors import ModelError
+from rsvlm_core.errors import ModelError, UsageError
 from rsvlm_core.imagery.raster import Extent
-from rsvlm_core.model.confidence import confidence, neutral_embeddings
+from rsvlm_core.model.confidence import confidence, neutral_embeddings, rivals
 from rsvlm_core.model.encoder import Encoder, Float32, UInt8
+from rsvlm_core.pipelines import program
 from rsvlm_core.pipelines.classify import class_embeddings
-from rsvlm_core.pipelines.questions import understand
-from rsvlm_core.pipelines.views import look
+from rsvlm_core.pipelines.evidence import outlines_of, views_showing
+from rsvlm_core.pipelines.questions import Question, understand
+from rsvlm_core.pipelines.views import Views, look
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
+from rsvlm_core.vectors import empty_frame
 
 # What "what is here?" can be answered with: common land cover and installations that are seen from above.
 VOCABULARY: tuple[str, ...] = (
@@ -25,6 +36,13 @@ VOCABULARY: tuple[str, ...] = (
 )  # fmt: skip
 # Views are captioned so many at a time, so that stopping does not have to wait for all of them.
 _BATCH = 4
+ROUTES = ("program", "caption")
+_MEASURED = ("count", "least", "share", "compare", "where", "relation")
+# Words for amounts in captions, and how many they mean at least.
+_AMOUNTS = {
+    "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "some": 3, "several": 4, "rows": 8, "many": 10, "numerous": 12, "lots": 12,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,15 +51,24 @@ class Answer:
 
     Attributes:
         text: The answer, one or two sentences.
-        confidence: 0..1: of the presence for yes and no, of the choice among options otherwise.
+        confidence: 0..1: of the presence for yes and no, of the choice among options, of the outlines where something
+            was measured.
         kind: How the question was understood; see `questions.Question`.
         views: Images looked at.
+        route: "program" or "caption".
+        value: The number of a count, the share of "how much" (0..1), the metres of "near"; None otherwise.
+        captions: What the caption route read.
+        evidence: The fields of `masks` and `evidence`: "outline" of what was found, "view" of an image that shows it.
     """
 
     text: str
     confidence: float
     kind: str
     views: int
+    route: str = "program"
+    value: float | None = None
+    captions: tuple[str, ...] = ()
+    evidence: gpd.GeoDataFrame = field(default=None, repr=False, compare=False)
 
 
 def caption(
@@ -64,7 +91,7 @@ def caption(
     """
     if not encoder.info.can_caption:
         raise ModelError(f"The model {encoder.info.id} cannot write captions.", "Use the bundled model.")
-    return _caption(look(source, encoder.info, extent, should_stop), encoder, progress, should_stop)[0]
+    return _caption(look(source, encoder.info, extent, should_stop).images, encoder, progress, should_stop)[0]
 
 
 def ask(
@@ -73,59 +100,136 @@ def ask(
     encoder: Encoder,
     *,
     extent: Extent | None = None,
+    route: str = "program",
+    evidence: bool = True,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> Answer:
     """Answer a question in English about a raster, or an extent of it (in its CRS).
 
     Yes and no come from the confidence of what is asked for against neutral prompts; "X or Y" from the better fit;
-    "how much" from the share of views that show it; anything else ("what is here?") from `VOCABULARY` and the caption.
-    Single objects are not counted, and the answer says so.
+    numbers, shares, comparisons and positions from outlines (`program`); anything else ("what is here?") from
+    `VOCABULARY` and the caption.
+
+    Args:
+        source: The raster.
+        question: In words.
+        encoder: The model.
+        extent: Only there.
+        route: "program", or "caption" to answer from what the model writes about the views alone.
+        evidence: Also outline what a yes or no is about, which costs more than the answer.
+        progress: Told of views and windows.
+        should_stop: Polled.
 
     Raises:
-        UsageError: The question is empty, or the extent cannot be used.
+        UsageError: The question is empty, the route unknown, or the extent cannot be used.
+        ModelError: The caption route with a model that cannot write.
         RasterError: The raster cannot be used.
         Stopped: should_stop said so.
     """
     asked = understand(question)
+    if route not in ROUTES:
+        raise UsageError(f"There is no route {route!r}.", f"Choose one of {', '.join(ROUTES)}.")
     if asked.kind == "what":
-        return _what(look(source, encoder.info, extent, should_stop), encoder, progress, should_stop)
-    images = look(source, encoder.info, extent, should_stop, closely=True)
-    vectors = encoder.encode_images(images)
+        views = look(source, encoder.info, extent, should_stop)
+        return _what(views, encoder, progress, should_stop)
+    views = look(source, encoder.info, extent, should_stop, closely=True)
+    if route == "caption":
+        return _from_captions(asked, views, encoder, progress, should_stop)
+    if asked.kind in _MEASURED:
+        found = outlines_of(views, extent, asked.subjects, encoder, progress, should_stop)
+        verdict = program.run(asked, found, views)
+        return Answer(verdict.text, verdict.confidence, asked.kind, len(views.images), value=verdict.value,
+                      evidence=found)
+    vectors = encoder.encode_images(views.images)
     check(should_stop)
+    answer, sure = _seen(asked, vectors, encoder)
+    places = views_showing(views, sure, answer[2], encoder)
+    if evidence and asked.kind == "presence" and answer[1] >= 0.5:
+        found = outlines_of(views, extent, asked.subjects, encoder, progress, should_stop)
+        places = found if len(found) else places
+    return Answer(answer[0], answer[1], asked.kind, len(views.images), evidence=places)
+
+
+def _seen(asked: Question, vectors: Float32, encoder: Encoder) -> tuple[tuple[str, float, str], Float32]:
+    """Text, confidence and subject of the answer to presence, identity or choice; [N] confidence of each vector."""
     if asked.kind == "choice":
         shares = _shares(vectors, asked.subjects, encoder)
         best = int(shares.argmax())
-        return Answer(f"{_capital(asked.subjects[best])}.", float(shares[best]), asked.kind, len(images))
+        own = np.asarray([_shares(v[None], asked.subjects, encoder)[best] for v in vectors], np.float32)
+        return (f"{_capital(asked.subjects[best])}.", float(shares[best]), asked.subjects[best]), own
     subject = asked.subjects[0]
     sure = _presence(vectors, subject, encoder)
-    part = float((sure >= 0.5).mean())
-    if asked.kind == "compare":
-        other = asked.subjects[1]
-        shares = _shares(vectors, asked.subjects, encoder)
-        verdict = "Yes" if shares[0] > shares[1] else "No"
-        text = f"{verdict}, judging by the ground that shows {subject} or {other}; I cannot count single objects."
-        return Answer(text, float(shares.max()), asked.kind, len(images))
-    if asked.kind == "share":
-        return Answer(_share_text(subject, part, len(images)), float(sure.mean()), asked.kind, len(images))
     # something is there when one view shows it; the whole is something when the views do so on the whole
     level = float(sure.mean()) if asked.kind == "identity" else float(sure.max())
-    if asked.kind == "count":
-        seen = (
-            f"There seem to be some: {subject} show in {int((sure >= 0.5).sum())} of {len(images)} views."
-            if level >= 0.5 else f"There is no sign of {subject}."
-        )
-        return Answer(f"I cannot count single objects. {seen}", level, asked.kind, len(images))
-    if asked.kind == "where":
-        text = f"{_yes_or_no(subject, level)} A search for it shows the places on the map."
-        return Answer(text, level, asked.kind, len(images))
-    return Answer(_yes_or_no(subject, level), level, asked.kind, len(images))
+    return (_yes_or_no(subject, level), level, subject), sure
 
 
-def _caption(
+def _from_captions(
+    asked: Question, views: Views, encoder: Encoder, progress: Progress, should_stop: ShouldStop
+) -> Answer:
+    """An answer from what the captioning pass writes about the views: words first, else what the sentences mean."""
+    if not encoder.info.can_caption:
+        raise ModelError(f"The model {encoder.info.id} cannot write captions.", "Ask by the program route.")
+    sentences, _ = _written(views.images, encoder, progress, should_stop)
+    told: dict[str, Any] = {"kind": asked.kind, "views": len(sentences), "route": "caption",
+                            "captions": tuple(sentences)}
+    nothing = empty_frame("masks", views.crs)
+    named = [[_named(subject, s) for s in sentences] for subject in asked.subjects]
+    vectors = encoder.encode_texts([s or "nothing" for s in sentences])
+    if asked.kind in ("presence", "identity", "choice"):
+        (text, level, subject), sure = _seen(asked, vectors, encoder)
+        if asked.kind != "choice" and any(named[0]):
+            sure = np.where(np.array(named[0]) > 0, 1.0, sure).astype(np.float32)
+            level = float(sure.mean()) if asked.kind == "identity" else 1.0
+            text = _yes_or_no(subject, level)
+        return Answer(text, level, evidence=views_showing(views, sure, subject, encoder), **told)
+    amounts = [float(sum(per_view)) for per_view in named]
+    if asked.kind == "share":
+        part = float(np.mean([n > 0 for n in named[0]]))
+        text = f"{part:.0%} of the captions name {asked.subjects[0]}."
+        return Answer(text, 0.5, value=part, evidence=nothing, **told)
+    if asked.kind in ("count", "least"):
+        verdict = f"{amounts[0]:.0f}" if asked.kind == "count" else "Yes" if amounts[0] >= asked.number else "No"
+        text = f"{verdict}: the captions speak of {amounts[0]:.0f} {asked.subjects[0]} at least."
+        return Answer(text, 0.5, value=amounts[0], evidence=nothing, **told)
+    if asked.kind == "compare":
+        if amounts[0] == amounts[1]:  # neither or both are named: what the sentences are nearer to
+            shares = _shares(vectors, asked.subjects, encoder)
+            amounts = [float(s) for s in shares]
+        verdict = "Yes" if amounts[0] > amounts[1] else "No"
+        return Answer(f"{verdict}, judging by the captions.", 0.5, evidence=nothing, **told)
+    both = all(any(n) for n in named)
+    return Answer(f"The captions {'name' if both else 'do not name'} {' and '.join(asked.subjects)}, and no places.",
+                  0.5, evidence=nothing, **told)
+
+
+def _named(subject: str, sentence: str) -> int:
+    """How many of a subject a sentence speaks of at least; 0 where it does not name it."""
+    words = [_stem(w) for w in re.findall(r"[a-z]+", subject.lower())]
+    said = re.findall(r"[a-z]+", sentence.lower())
+    stems = [_stem(w) for w in said]
+    for at in range(len(stems) - len(words) + 1):
+        if words and stems[at : at + len(words)] == words:
+            amounts = [_AMOUNTS[w] for w in said[max(0, at - 3) : at] if w in _AMOUNTS]
+            many = stems[at + len(words) - 1] != said[at + len(words) - 1]
+            return max(amounts, default=2 if many else 1)
+    return 0
+
+
+def _stem(word: str) -> str:
+    """A word without its plural ending, near enough to compare two words."""
+    if len(word) > 3 and not word.endswith("ss"):
+        for ending, instead in (("ches", "ch"), ("shes", "sh"), ("sses", "ss"), ("ies", "y"), ("s", "")):
+            if word.endswith(ending):
+                return word[: -len(ending)] + instead
+    return word
+
+
+def _written(
     images: UInt8, encoder: Encoder, progress: Progress, should_stop: ShouldStop
-) -> tuple[str, float]:
-    """The sentence, out of one for each image, that fits all images best, and its mean cosine."""
+) -> tuple[list[str], Float32]:
+    """A sentence for each image, and [N, D] vectors of the images."""
     sentences: list[str] = []
     vectors: list[Float32] = []
     for start in range(0, len(images), _BATCH):
@@ -134,29 +238,42 @@ def _caption(
         sentences += [s.strip() for s in encoder.caption(part)]
         vectors.append(encoder.encode_images(part))
         progress(min(len(images), start + _BATCH), len(images), "views")
+    return sentences, np.concatenate(vectors)
+
+
+def _caption(
+    images: UInt8, encoder: Encoder, progress: Progress, should_stop: ShouldStop
+) -> tuple[str, float]:
+    """The sentence, out of one for each image, that fits all images best, and its mean cosine."""
+    sentences, vectors = _written(images, encoder, progress, should_stop)
     written = list(dict.fromkeys(s for s in sentences if s))
     if not written:
         raise ModelError(f"The model {encoder.info.id} wrote nothing about this place.", "Try a smaller extent.")
-    fit = (np.concatenate(vectors) @ encoder.encode_texts(written).T).mean(axis=0)
+    fit = (vectors @ encoder.encode_texts(written).T).mean(axis=0)
     return written[int(fit.argmax())], float(fit.max())
 
 
-def _what(images: UInt8, encoder: Encoder, progress: Progress, should_stop: ShouldStop) -> Answer:
-    shares = _shares(encoder.encode_images(images), VOCABULARY, encoder)
+def _what(views: Views, encoder: Encoder, progress: Progress, should_stop: ShouldStop) -> Answer:
+    images = views.images
+    vectors = encoder.encode_images(images)
+    shares = _shares(vectors, VOCABULARY, encoder)
     order = np.argsort(-shares, kind="stable")
     # name the runners-up that are nearly as likely
     names = [VOCABULARY[i] for i in order[:3] if shares[i] >= 0.5 * shares[order[0]]]
-    text = f"Most likely {', '.join(names)}."
+    text, captions = f"Most likely {', '.join(names)}.", tuple[str, ...]()
     if encoder.info.can_caption:
         sentence, _ = _caption(images, encoder, progress, should_stop)
-        text = f"{_capital(sentence).rstrip('.')}. {text}"
-    return Answer(text, float(shares[order[: len(names)]].sum()), "what", len(images))
+        text, captions = f"{_capital(sentence).rstrip('.')}. {text}", (sentence,)
+    best = np.asarray([_shares(v[None], VOCABULARY, encoder)[order[0]] for v in vectors], np.float32)
+    return Answer(text, float(shares[order[: len(names)]].sum()), "what", len(images), captions=captions,
+                  evidence=views_showing(views, best, names[0], encoder))
 
 
 def _presence(vectors: Float32, subject: str, encoder: Encoder) -> Float32:
     """[N] confidence of a subject in each view."""
-    cosines = vectors @ class_embeddings([subject], encoder).T
-    return confidence(cosines, vectors @ neutral_embeddings(encoder).T, encoder.info.logit_scale)[:, 0]
+    asked, neutral = class_embeddings([subject], encoder), neutral_embeddings(encoder)
+    weights = rivals(asked, neutral)
+    return confidence(vectors @ asked.T, vectors @ neutral.T, encoder.info.logit_scale, weights)[:, 0]
 
 
 def _shares(vectors: Float32, names: tuple[str, ...], encoder: Encoder) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -164,15 +281,6 @@ def _shares(vectors: Float32, names: tuple[str, ...], encoder: Encoder) -> np.nd
     z = (vectors @ class_embeddings(names, encoder).T).astype(np.float64) * encoder.info.logit_scale
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return np.asarray((e / e.sum(axis=1, keepdims=True)).mean(axis=0), dtype=np.float64)
-
-
-def _share_text(subject: str, part: float, views: int) -> str:
-    if views < 4:
-        seen = "shows" if part >= 0.5 else "does not show"
-        return f"The place is too small to tell a share; it {seen} {subject}."
-    if part == 0:
-        return f"Hardly any: no view shows {subject} clearly."
-    return f"About {round(part * 100, -1):.0f} % of the views show {subject}."
 
 
 def _yes_or_no(subject: str, level: float) -> str:
