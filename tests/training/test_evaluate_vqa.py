@@ -86,13 +86,32 @@ def test_command_asks_the_product(tmp_path: Path, capsys: pytest.CaptureFixture[
     out = tmp_path / "o.json"
     assert main(["vqa", "--images", str(source), "--json", str(out), "--keep"], lambda *a: FakeEncoder()) == 0
     found = json.loads(out.read_text())
-    assert found["questions"] == 12 and found["per_kind"] == {"presence": 100.0}
-    assert found["baselines"]["majority"] == {"presence": 50.0}
+    for route in ("program_route", "caption_route"):
+        assert found[route]["questions"] == 12 and found[route]["per_kind"] == {"presence": 100.0}
+        assert found[route]["baselines"]["majority"] == {"presence": 50.0}
     assert {q["answer"] for q in found["questions_asked"]} == {"yes", "no"}
+    options = ["--route", "program", "--limit", "6", "--json", str(out)]
+    assert main(["vqa", "--images", str(source), *options], lambda *a: FakeEncoder()) == 0
+    found = json.loads(out.read_text())
+    assert found["program_route"]["questions"] == 6 and "caption_route" not in found
 
 
 def test_mask_shares_become_comparisons(tmp_path: Path) -> None:
     mask = np.array([[1, 1, 1, 2], [1, 1, 1, 0]], np.uint8)
     source = write_folder(tmp_path, {"images/a.png": picture("red"), "masks/a.png": encode(mask)})
     metas = read_metas(list_images([source]), read_masked([source]), ["road", "water"])
-    assert metas == [{"fractions": {"road": 6 / 8, "water": 1 / 8}}]
+    assert metas == [{"fractions": {"road": 6 / 8, "water": 1 / 8}, "counts": {}}]
+
+
+def test_separate_things_in_masks_become_counts(tmp_path: Path) -> None:
+    mask = np.zeros((100, 100), np.uint8)
+    mask[10:30, 10:30] = mask[50:60, 50:90] = 1
+    mask[99, 99] = 1  # a speck
+    empty = np.zeros((100, 100), np.uint8)
+    source = write_folder(tmp_path, {"images/a.png": picture("red"), "masks/a.png": encode(mask),
+                                     "images/b.png": picture("red"), "masks/b.png": encode(empty)})
+    metas = read_metas(list_images([source]), read_masked([source]), ["house"], ["house"])
+    assert [m["counts"] for m in metas] == [{"house": 2}, {"house": 0}]
+    asked = {(q.text, q.answer) for seed in range(9) for q in questions(metas, seed) if q.kind == "count"}
+    assert asked == {("Are there at least 1 houses?", "yes"), ("Are there at least 6 houses?", "no"),
+                     ("Are there at least 2 houses?", "no")}

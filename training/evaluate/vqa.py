@@ -1,6 +1,7 @@
 """Question answering on questions made from labels, in the manner of RSVQA: presence, comparison, count, rural/urban.
 
-Answers follow from what is known of an image: its class and captions, box counts (lower bounds), or mask shares.
+Answers follow from what is known of an image: its class and captions, box counts (lower bounds), mask shares, or the
+number of separate things in a mask.
 Presence questions with the answer no are only asked about classes that neither the class, its synonyms nor any caption
 of the image names; as captions are incomplete, some of these answers are wrong. Every kind has as many questions of
 one answer as of the other, so that naming the commonest answer scores about half.
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 
 from rsvlm_core.errors import DataError
 from rsvlm_core.model.encoder import Encoder, UInt8
@@ -51,12 +53,14 @@ class Question:
     answer: str
 
 
-def questions(metas: Sequence[Mapping[str, Any]], seed: int = 0) -> list[Question]:
+def questions(metas: Sequence[Mapping[str, Any]], seed: int = 0, limit: int | None = None) -> list[Question]:
     """Make balanced questions.
 
     Args:
-        metas: One dict an image: `class`, `captions`, `boxes`, `fractions` as in training shards.
+        metas: One dict an image: `class`, `captions`, `boxes`, `fractions` as in training shards; `counts`, word ->
+            exact number of separate things.
         seed: Of the choices.
+        limit: About so many in all, each kind and answer alike as far as there are any.
 
     Raises:
         DataError: Nothing can be asked of these images.
@@ -72,7 +76,7 @@ def questions(metas: Sequence[Mapping[str, Any]], seed: int = 0) -> list[Questio
         if key in RURAL | URBAN:
             text = ("Is this a rural or an urban area?", "Is it rural or urban?")[int(rng.integers(2))]
             made.append(Question(number, "rural_urban", text, "rural" if key in RURAL else "urban"))
-    balanced = _balanced(made, rng)
+    balanced = _balanced(made, rng, limit)
     if not balanced:
         raise DataError("No questions can be made from these images.", "They need class, captions, boxes or fractions.")
     return balanced
@@ -124,19 +128,26 @@ def _count(number: int, meta: Mapping[str, Any], rng: np.random.Generator) -> li
         # boxes are incomplete: a number far above what is boxed is the only safe no
         for least, answer in ((int(rng.integers(2, n + 1)), "yes"), (5 * n + 20, "no")):
             made.append(Question(number, "count", f"Are there at least {least} {plural(word)}?", answer))
+    for word, n in (meta.get("counts") or {}).items():
+        # things that touch are one in a mask: what is asked lies well below or well above the number
+        for least, answer in ((max(1, n // 2), "yes"), (2 * n + 2, "no")):
+            if n or answer == "no":
+                made.append(Question(number, "count", f"Are there at least {least} {plural(word)}?", answer))
     return made
 
 
-def _balanced(made: Sequence[Question], rng: np.random.Generator) -> list[Question]:
+def _balanced(made: Sequence[Question], rng: np.random.Generator, limit: int | None) -> list[Question]:
     groups: dict[tuple[str, str], list[Question]] = defaultdict(list)
     for q in made:
         groups[q.kind, q.answer].append(q)
     kept: list[Question] = []
-    for kind in sorted({k for k, _ in groups}):
+    kinds = sorted({k for k, _ in groups})
+    most = len(made) if limit is None else max(1, limit // (2 * len(kinds) or 1))
+    for kind in kinds:
         of_kind = {a: qs for (k, a), qs in groups.items() if k == kind}
         if len(of_kind) < 2:
             continue  # one possible answer asks nothing
-        least = min(map(len, of_kind.values()))
+        least = min(most, *map(len, of_kind.values()))
         for answer in sorted(of_kind):
             chosen = sorted(rng.permutation(len(of_kind[answer]))[:least])
             kept += [of_kind[answer][i] for i in chosen]
@@ -150,9 +161,11 @@ class ProductAnswerer:
         encoder: The model.
         gsd_m: Metres per pixel of the images.
         folder: For the rasters.
+        route: Of `ask`: "program" or "caption".
     """
 
-    def __init__(self, encoder: Encoder, gsd_m: float, folder: Path) -> None:
+    def __init__(self, encoder: Encoder, gsd_m: float, folder: Path, route: str = "program") -> None:
+        self._route = route
         self._encoder, self._gsd, self._path = encoder, gsd_m, folder / "asked.tif"
         self._shown: UInt8 | None = None
 
@@ -168,20 +181,37 @@ class ProductAnswerer:
             ) as out:
                 out.write(np.moveaxis(rgb, -1, 0))
             self._shown = rgb
-        return ask(str(self._path), question, self._encoder).text
+        return ask(str(self._path), question, self._encoder, route=self._route, evidence=False).text
 
 
 def read_metas(
-    items: Sequence[Item], masks: Sequence[MaskedImage] = (), words: Sequence[str] = ()
+    items: Sequence[Item], masks: Sequence[MaskedImage] = (), words: Sequence[str] = (), counted: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """The meta data of images, with `fractions` from masks whose values 1, 2, ... mean the words."""
+    """The meta data of images, with what masks say, whose values 1, 2, ... mean the words.
+
+    Args:
+        items: The images.
+        masks: Their masks; `fractions` of the words come from them.
+        words: Their values' meanings.
+        counted: Words of single things, whose number goes into `counts`.
+    """
     metas = [item.meta() for item in items]
     of_image = {m.item.image.name: m for m in masks}
     for item, meta in zip(items, metas, strict=True):
         if item.image.name in of_image:
             truth = of_image[item.image.name].truth()
             meta["fractions"] = {word: float((truth == k).mean()) for k, word in enumerate(words, start=1)}
+            meta["counts"] = {
+                word: _separate(truth == k) for k, word in enumerate(words, start=1) if word in counted}
     return metas
+
+
+def _separate(mask: NDArray[np.bool_]) -> int:
+    """Connected parts of a mask, without specks of less than a five-thousandth of the image."""
+    from scipy import ndimage
+
+    parts, _ = ndimage.label(mask)
+    return int((np.bincount(parts.ravel())[1:] >= mask.size / 5000).sum())
 
 
 def verdict(said: str, question: Question) -> bool:
