@@ -185,14 +185,18 @@ def _add_segment(commands: Any, name: str) -> None:
 
 def _vqa(args: argparse.Namespace, load: Load) -> Document:
     items = list_images(args.images)
-    words = [w.strip() for w in (args.mask_words or "").split(",") if w.strip()]
-    metas = vqa.read_metas(items, segmentation.read_masked(args.images) if words else (), words)
-    asked = vqa.questions(metas, args.seed)[: args.limit]
+    words, counted = ([w.strip() for w in (given or "").split(",") if w.strip()] for given in (
+        args.mask_words, args.count_words))
+    metas = vqa.read_metas(items, segmentation.read_masked(args.images) if words else (), words, counted)
+    asked = vqa.questions(metas, args.seed, args.limit)
     encoder = load(args.model, args.device)
-    with tempfile.TemporaryDirectory(prefix="rsvlm-vqa-") as folder:
-        answer = vqa.ProductAnswerer(encoder, args.gsd, Path(folder))
-        found = vqa.evaluate(items, asked, answer, progress=TerminalProgress("ask"))
-    document = {"model": _about(encoder.info), **found}
+    document: Document = {"model": _about(encoder.info)}
+    for route in dict.fromkeys(args.route or ("program", "caption")):
+        if route == "caption" and not encoder.info.can_caption:
+            continue
+        with tempfile.TemporaryDirectory(prefix="rsvlm-vqa-") as folder:
+            answer = vqa.ProductAnswerer(encoder, args.gsd, Path(folder), route)
+            document[f"{route}_route"] = vqa.evaluate(items, asked, answer, progress=TerminalProgress(f"ask {route}"))
     if args.keep:
         document["questions_asked"] = [
             {"image": items[q.image].image.name, "text": q.text, "answer": q.answer} for q in asked]
@@ -205,14 +209,20 @@ def _add_vqa(commands: Any, name: str) -> None:
         "--images rsicd/val-000.tar --limit 400 --json vqa.json",
     )
     made.add_argument("--mask-words", metavar="A,B", help="what mask values 1, 2, ... mean, where there are masks/")
+    made.add_argument("--count-words", metavar="A,B", help="those of them that are single things, to be counted")
+    made.add_argument("--route", action="append", choices=("program", "caption"), help="default: both")
     made.add_argument("--gsd", type=float, default=1.0, metavar="M", help="metres per pixel of the images")
-    made.add_argument("--limit", type=int, help="ask only so many questions")
+    made.add_argument("--limit", type=int, help="ask about so many questions, all kinds alike")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--keep", action="store_true", help="write the questions into the JSON")
 
 
 def _add_holdout(commands: Any, name: str) -> None:
     holdout_command.add(commands, name)
+
+
+def _add_all(commands: Any, name: str) -> None:
+    everything.add(commands, name, parser)
 
 
 _BUILDERS: dict[str, Callable[[Any, str], None]] = {
@@ -222,4 +232,5 @@ _BUILDERS: dict[str, Callable[[Any, str], None]] = {
     "caption": _add_caption,
     "vqa": _add_vqa,
     "holdout": _add_holdout,
+    "all": _add_all,
 }
