@@ -9,13 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rsvlm_core import __version__
 from rsvlm_core.errors import RsvlmError
+from rsvlm_core.model.graphs import threads
 from rsvlm_core.settings import cache_dir, weights_dir
 
 if TYPE_CHECKING:
@@ -23,15 +24,18 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "warning", "fault"]
 MIN_PYTHON = (3, 10)
+_ABSENT = "not installed"
 LITTLE_DISK = 2 * 10**9  # bytes; an index of a large raster and its result fit well below
 
 # package -> module: those that the engine cannot do without
 PACKAGES = {
-    "torch": "torch", "torchvision": "torchvision", "open_clip_torch": "open_clip", "timm": "timm",
     "tokenizers": "tokenizers", "safetensors": "safetensors", "numpy": "numpy", "rasterio": "rasterio",
     "geopandas": "geopandas", "pyogrio": "pyogrio", "pyarrow": "pyarrow", "shapely": "shapely", "pyproj": "pyproj",
     "scipy": "scipy", "scikit-image": "skimage", "pillow": "PIL", "matplotlib": "matplotlib",
 }  # fmt: skip
+# either of these computes the model; torch needs all of its own
+ONNX = "onnxruntime"
+TORCH = {"torch": "torch", "torchvision": "torchvision", "open_clip_torch": "open_clip", "timm": "timm"}
 
 
 @dataclass(frozen=True)
@@ -83,16 +87,20 @@ def _arrow(finding: Finding) -> str:
     return f" → {finding.remedy}" if finding.remedy else ""
 
 
-def examine(encoders: Encoders, model: str | None = None, device: str = "auto") -> Report:
+def examine(
+    encoders: Encoders, model: str | None = None, device: str = "auto", runtime: str | None = None
+) -> Report:
     """Look at versions, devices, threads, disk, models, and embed one tile and one text.
 
     Args:
         encoders: Where the model comes from.
         model: As `--model` takes it; None is the bundled one.
         device: As `--device` takes it.
+        runtime: As `--runtime` takes it.
     """
     rooms: list[Callable[[], list[Finding]]] = [
-        _program, _packages, _devices, _threads, _disk, _cache, _models, lambda: [_smoke(encoders, model, device)],
+        _program, _packages, _devices, _threads, _disk, _cache, _models,
+        lambda: [_smoke(encoders, model, device, runtime)],
     ]
     findings: list[Finding] = []
     for look in rooms:
@@ -128,7 +136,23 @@ def _program() -> list[Finding]:
 
 
 def _packages() -> list[Finding]:
-    return [_package(name, module) for name, module in PACKAGES.items()]
+    return [*_runtimes(), *(_package(name, module) for name, module in PACKAGES.items())]
+
+
+def _runtimes() -> list[Finding]:
+    """ONNX Runtime or torch: one is enough, and one that is broken does not matter then."""
+    onnx, torch = _package(ONNX, ONNX), [_package(name, module) for name, module in TORCH.items()]
+    onnx_works, torch_works = onnx.status == "ok", all(f.status == "ok" for f in torch)
+    if torch_works and not onnx_works:
+        onnx = replace(onnx, status="warning", value=f"{onnx.value}; torch computes, which takes longer")
+    if onnx_works and all(f.value == _ABSENT for f in torch):
+        torch = [Finding(
+            "torch", "ok", "not installed; the bundled model does not need it",
+            "For graphics cards and other models: python -m pip install -r requirements.txt",
+        )]
+    elif onnx_works:
+        torch = [f if f.status == "ok" else replace(f, status="warning") for f in torch]
+    return [onnx, *torch]
 
 
 def _package(name: str, module: str) -> Finding:
@@ -136,7 +160,7 @@ def _package(name: str, module: str) -> Finding:
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Finding(name, "fault", "not installed", "Run: python -m pip install -r requirements.txt")
+        return Finding(name, "fault", _ABSENT, "Run: python -m pip install -r requirements-light.txt")
     try:
         import_module(module)
     except Exception as error:  # whatever an import can raise is the finding
@@ -149,11 +173,11 @@ def _package(name: str, module: str) -> Finding:
 
 
 def _devices() -> list[Finding]:
+    found = [Finding("device cpu", "ok", f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")]
     try:
         import torch
     except Exception:  # said under `torch` already
-        return []
-    found = [Finding("device cpu", "ok", f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")]
+        return found
     for i in range(torch.cuda.device_count()):
         try:
             free, total = torch.cuda.mem_get_info(i)
@@ -170,11 +194,7 @@ def _devices() -> list[Finding]:
 
 
 def _threads() -> list[Finding]:
-    try:
-        import torch
-    except Exception:  # said under `torch` already
-        return []
-    used, cores = torch.get_num_threads(), os.cpu_count() or 1
+    used, cores = threads(), os.cpu_count() or 1
     if used == 1 and cores > 1:
         return [Finding("threads", "warning", f"1 of {cores} cores", "Unset OMP_NUM_THREADS to use all cores.")]
     return [Finding("threads", "ok", f"{used} of {cores} cores")]
@@ -221,21 +241,24 @@ def _models() -> list[Finding]:
     ]
 
 
-def _smoke(encoders: Encoders, model: str | None, device: str) -> Finding:
+def _smoke(encoders: Encoders, model: str | None, device: str, runtime: str | None) -> Finding:
     """One image and one text through the model."""
     try:
         import numpy as np
 
         start = time.monotonic()
-        encoder = encoders.get(model, device)
+        encoder = encoders.get(model, device, runtime)
         loaded = time.monotonic()
         side = encoder.info.image_size
         image = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
         both = np.concatenate([encoder.encode_images(image), encoder.encode_texts(["a village"])])
         lengths = np.linalg.norm(both, axis=1)
-        took = f"loaded in {loaded - start:.1f} s, one tile and one text in {time.monotonic() - loaded:.2f} s"
+        name = type(encoder).__name__
+        ended = time.monotonic()
+        took = f"{name} loaded in {loaded - start:.1f} s, one tile and one text in {ended - loaded:.2f} s"
         if both.shape != (2, encoder.info.embed_dim) or not np.allclose(lengths, 1.0, atol=1e-3):
-            return Finding("smoke embedding", "fault", f"wrong numbers; {took}", "Update torch, or use --device cpu.")
+            remedy = "Try --runtime onnx, --runtime torch or --device cpu."
+            return Finding("smoke embedding", "fault", f"wrong numbers; {took}", remedy)
         return Finding("smoke embedding", "ok", took)
     except RsvlmError as error:
         return Finding("smoke embedding", "fault", error.message, error.remedy)

@@ -1,7 +1,8 @@
 """Turn a run into a model's folder: `python -m training.export RUN --out rsvlm_core/weights`.
 
 Writes `model.safetensors` (int8 and 6 bits, one scale a row), `config.json`, `tokenizer.json` and `README.md` (the
-model card), then loads them again and compares embeddings with the run's.
+model card), then loads them again and compares embeddings with the run's. With `--onnx` also the graphs with which
+the model runs without torch; they are the same for all weights of one configuration.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import numpy as np
 import torch
 
 from rsvlm_core.errors import RsvlmError
-from rsvlm_core.model.checkpoint import Card, load_mammut, save_mammut
+from rsvlm_core.model.checkpoint import load_mammut, save_mammut
 from rsvlm_core.model.config import load_config
+from rsvlm_core.model.folder import Card
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.tokenizer import load_tokenizer
 from training.card import write_card
@@ -62,9 +64,13 @@ def embedding_drift(a: Mammut, b: Mammut, tokenizer_folder: Path) -> dict[str, f
 
 
 def export(
-    run: Path, out: Path, name: str, weights: str | None = None, results: Path | None = None, note: str = ""
+    run: Path, out: Path, name: str, weights: str | None = None, results: Path | None = None, note: str = "",
+    *, onnx: bool = False,
 ) -> dict[str, float]:
-    """Write the folder and return what quantisation changed."""
+    """Write the folder and return what quantisation changed.
+
+    Graphs that a folder has from before are made anew too, lest they be those of another configuration.
+    """
     model, state = load_run(run, weights)
     recipe = state["recipe"]
     sets = ", ".join(sorted(recipe["sets"]))
@@ -74,6 +80,10 @@ def export(
     card = Card(name, LICENCE, sets, notes)
     save_mammut(model, out, card, tokenizer if tokenizer.is_file() else None)
     drift = embedding_drift(model, load_mammut(out)[0], out)
+    if onnx or any(out.glob("*.onnx")):
+        from training.graphs import write_graphs
+
+        write_graphs(model, out)
     write_card(out, model, recipe, drift, json.loads(results.read_text("utf-8")) if results else {}, note)
     return drift
 
@@ -89,9 +99,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--weights", help="a file of the run, such as stage-0.pt, instead of its newest average")
     parser.add_argument("--results", type=Path, help="JSON of measured results for the model card")
     parser.add_argument("--note", default="", help="a sentence for the model card, such as what the run started from")
+    parser.add_argument("--onnx", action="store_true", help="also write the graphs of ONNX Runtime")
     args = parser.parse_args(argv)
     try:
-        drift = export(args.run, args.out, args.name, args.weights, args.results, args.note)
+        drift = export(args.run, args.out, args.name, args.weights, args.results, args.note, onnx=args.onnx)
     except RsvlmError as error:
         print(f"training.export: {error}", file=sys.stderr)
         return error.exit_status

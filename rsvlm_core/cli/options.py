@@ -47,12 +47,16 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """`--model` and `--device`."""
+    """`--model`, `--device` and `--runtime`."""
     parser.add_argument(
         "--model", metavar="M",
         help="a folder or file of ours, open_clip:NAME/PRETRAINED or hf-hub:…; the bundled model where not given",
     )
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument(
+        "--runtime", choices=("auto", "onnx", "torch"),
+        help="what computes our models (default: RSVLM_RUNTIME, else onnx on the processor and torch on other devices)",
+    )
 
 
 def add_imagery(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,9 @@ def _job(command: Any, args: Namespace, stop: StopOnInterrupt) -> int:  # noqa: 
     try:
         with quiet_stdout():
             context = jobs.Context(progress=progress, should_stop=stop)
-            summary = jobs.job(command.OP)(jobs.Params(command.params(args)), context)
+            # `--runtime` goes with `--model`: to every job that has one
+            params = {**command.params(args), "runtime": getattr(args, "runtime", None)}
+            summary = jobs.job(command.OP)(jobs.Params(params), context)
     finally:
         progress.close()
     print(document(summary) if args.json else command.show(summary))

@@ -145,9 +145,9 @@ class Params:
         """`sources`: rasters, or an index."""
         return [_existing(source) for source in self.required_texts("sources")]
 
-    def model(self) -> tuple[str | None, str]:
-        """`model` and `device`, as `Encoders.get` takes them."""
-        return self.text("model"), self.text("device", "auto") or "auto"
+    def model(self) -> tuple[str | None, str, str | None]:
+        """`model`, `device` and `runtime`, as `Encoders.get` takes them."""
+        return self.text("model"), self.text("device", "auto") or "auto", self.text("runtime")
 
     def done(self) -> None:
         """Say so when something was given that no getter asked for."""

@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from torch import Tensor
 
 from rsvlm_core.errors import ModelError
-from rsvlm_core.model.config import MammutConfig
+from rsvlm_core.model.folder import AGAIN, FORMAT, WEIGHTS, Card, file_sha256, read_arrays, read_config
 from rsvlm_core.model.mammut import Mammut
-from rsvlm_core.model.quantise import dequantise, quantise
+from rsvlm_core.model.quantise import quantise
 from rsvlm_core.model.tokenizer import Tokenizer, load_tokenizer
-
-FORMAT = 1
-_AGAIN = "Get the model's folder again, or run `rsvlm models list`."
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a model's `config.json` says beside its shape.
-
-    Attributes:
-        name: Shown to people.
-        licence: Terms of the weights.
-        trained_on: Training sets.
-        notes: Anything else, JSON-able.
-    """
-
-    name: str = "unnamed"
-    licence: str = ""
-    trained_on: str = ""
-    notes: dict[str, Any] | None = None
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def save_mammut(
@@ -69,7 +36,7 @@ def save_mammut(
     temp = folder / f".model.{os.getpid()}.safetensors"
     save_file(weights, temp, metadata={"format": "pt", "rsvlm": str(FORMAT)})
     temp.chmod(0o644)  # the writer makes it private; a model is for everyone who may read the folder
-    os.replace(temp, folder / "model.safetensors")
+    os.replace(temp, folder / WEIGHTS)
     if tokenizer_file is not None:
         (folder / "tokenizer.json").write_bytes(tokenizer_file.read_bytes())
     raw = {
@@ -78,27 +45,12 @@ def save_mammut(
         "licence": card.licence,
         "trained_on": card.trained_on,
         "notes": card.notes or {},
-        "sha256": file_sha256(folder / "model.safetensors"),
+        "sha256": file_sha256(folder / WEIGHTS),
         **model.cfg.to_dict(),
     }
     temp = folder / f".config.{os.getpid()}.json"
     temp.write_text(json.dumps(raw, indent=1) + "\n", "utf-8")
     os.replace(temp, folder / "config.json")
-
-
-def read_config(folder: Path) -> tuple[MammutConfig, dict[str, Any]]:
-    """Configuration and raw JSON of a model's folder.
-
-    Raises:
-        ModelError: Not a model's folder, or of a newer format.
-    """
-    try:
-        raw: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise ModelError(f"{folder} is not a model's folder: {error}.", _AGAIN) from None
-    if not isinstance(raw, dict) or int(raw.get("format", 1)) > FORMAT:
-        raise ModelError(f"The model in {folder} was written by a newer version.", "Update rsvlm.")
-    return MammutConfig.from_dict(raw), raw
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -107,10 +59,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         ModelError: Missing or damaged.
     """
-    try:
-        return {k: torch.from_numpy(v) for k, v in dequantise(load_file(path)).items()}
-    except (OSError, SafetensorError, ValueError) as error:
-        raise ModelError(f"The weights {path} cannot be read: {error}.", _AGAIN) from None
+    return {k: torch.from_numpy(v) for k, v in read_arrays(path).items()}
 
 
 def load_mammut(folder: Path) -> tuple[Mammut, Tokenizer]:
@@ -120,7 +69,7 @@ def load_mammut(folder: Path) -> tuple[Mammut, Tokenizer]:
         ModelError: Files are missing, damaged, or do not fit each other.
     """
     config, _ = read_config(folder)
-    state = read_weights(folder / "model.safetensors")
+    state = read_weights(folder / WEIGHTS)
     tokenizer = load_tokenizer(config.text.tokenizer, folder)
     with torch.device("meta"):
         model = Mammut(config)
@@ -130,12 +79,12 @@ def load_mammut(folder: Path) -> tuple[Mammut, Tokenizer]:
     try:
         missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:
-        raise ModelError(f"The weights in {folder} do not fit their configuration: {error}.", _AGAIN) from None
+        raise ModelError(f"The weights in {folder} do not fit their configuration: {error}.", AGAIN) from None
     missing = [k for k in missing if not k.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise ModelError(
             f"The weights in {folder} do not fit their configuration ({len(missing)} missing, {len(unexpected)} more).",
-            _AGAIN,
+            AGAIN,
         )
     for module in model.modules():  # counters of batch norm, of no use for inference, are not in the file
         if isinstance(module, torch.nn.BatchNorm2d):

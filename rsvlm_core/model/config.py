@@ -41,6 +41,13 @@ class VisionConfig:
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
 
+    @property
+    def dense_stride(self) -> int:
+        """Pixels per cell of the pixel-aligned head's grid; of the token grid where there is no such head."""
+        if self.timm_model_name is None:
+            return self.patch_size
+        return 8 if self.dense_width else 32
+
 
 @dataclass(frozen=True)
 class TextConfig:

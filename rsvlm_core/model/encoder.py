@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
+SMOOTH_WINDOW = 3  # tokens; at a token of 32 pixels this is about one object and its surroundings
+
 
 @dataclass(frozen=True)
 class ModelInfo:

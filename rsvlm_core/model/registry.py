@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rsvlm_core.errors import ModelError, UsageError
 from rsvlm_core.model.encoder import Encoder, ModelInfo
+from rsvlm_core.model.folder import folder_info
+from rsvlm_core.model.runtime import ONNX, choose, need_torch
 from rsvlm_core.settings import cache_dir, weights_dir
 
 BUNDLED = "bundled"
@@ -69,29 +71,35 @@ def model_info(name: str | None = None) -> ModelInfo:
     target = _resolve(name)
     folder = _local_folder(target)
     if folder is not None:
-        from rsvlm_core.model.torch_encoder import folder_info
-
         return folder_info(folder, name or BUNDLED)
     return load_encoder(name).info
 
 
-def load_encoder(name: str | None = None, device: str = "auto") -> Encoder:
+def load_encoder(name: str | None = None, device: str = "auto", runtime: str | None = None) -> Encoder:
     """Load a model.
 
     Args:
         name: None or "bundled"; a folder or file of ours; an added name; `open_clip:NAME/PRETRAINED`;
             `hf-hub:ORG/NAME@COMMIT`.
         device: "auto", "cpu", "cuda", "mps".
+        runtime: For models of ours: "auto", "onnx" or "torch"; None asks the variable RSVLM_RUNTIME.
 
     Raises:
         ModelError: It cannot be found or loaded.
+        UsageError: There is no such runtime.
     """
     target = _resolve(name)
     folder = _local_folder(target)
     if folder is not None:
+        if choose(folder, device, runtime) == ONNX:
+            from rsvlm_core.model.onnx_encoder import OnnxEncoder
+
+            return OnnxEncoder(folder, name or BUNDLED)
         from rsvlm_core.model.torch_encoder import TorchEncoder
 
         return TorchEncoder.load(folder, name or BUNDLED, device)
+    if target.startswith(("open_clip:", "hf-hub:")):
+        need_torch(f"The model {target}")
     if target.startswith("open_clip:"):
         from rsvlm_core.model.open_clip_encoder import OpenClipEncoder
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from rsvlm_core.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,30 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     return clean
 
 
-def pad(rows: list[list[int]], start: int, end: int, length: int) -> Tokens:
-    """Frame rows of ids by start and end, cut to `length`, pad with zeros to the longest row."""
-    framed = [[start, *r[: length - 2], end] for r in rows]
-    width = max(len(r) for r in framed)
-    ids = torch.zeros(len(framed), width, dtype=torch.int64)
-    valid = torch.zeros(len(framed), width, dtype=torch.bool)
-    for i, row in enumerate(framed):
-        ids[i, : len(row)] = torch.tensor(row)
+def framed(
+    rows: Sequence[Sequence[int]], start: int, end: int, length: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Frame rows of ids by start and end, cut to `length`, pad with zeros to the longest row.
+
+    Returns:
+        ids [T, L] int64 and valid [T, L] bool, True up to and including the end token.
+    """
+    whole = [[start, *row[: length - 2], end] for row in rows]
+    width = max(len(row) for row in whole)
+    ids = np.zeros((len(whole), width), np.int64)
+    valid = np.zeros((len(whole), width), np.bool_)
+    for i, row in enumerate(whole):
+        ids[i, : len(row)] = row
         valid[i, : len(row)] = True
-    return Tokens(ids, valid)
+    return ids, valid
+
+
+def pad(rows: list[list[int]], start: int, end: int, length: int) -> Tokens:
+    """`framed` for torch."""
+    import torch  # runtimes without it tokenize too
+
+    ids, valid = framed(rows, start, end, length)
+    return Tokens(torch.from_numpy(ids), torch.from_numpy(valid))
 
 
 class WordPiece:

@@ -10,8 +10,9 @@ from rsvlm_core import __version__, jobs
 from rsvlm_core.worker.protocol import PROTOCOL
 
 # Those whose versions decide whether things work.
+_TORCH = ("torch", "torchvision", "open_clip_torch", "timm")
 PACKAGES = (
-    "torch", "torchvision", "open_clip_torch", "timm", "tokenizers", "numpy", "rasterio", "geopandas", "shapely",
+    "onnxruntime", *_TORCH, "tokenizers", "numpy", "rasterio", "geopandas", "shapely",
     "pyproj", "pyarrow", "pyogrio",
 )
 
@@ -27,10 +28,21 @@ def package_versions() -> dict[str, str | None]:
     return found
 
 
+def _missing(versions: dict[str, str | None]) -> list[str]:
+    """Packages that have to be installed for the bundled model to work; ONNX Runtime or torch computes it."""
+    without = {name for name, version in versions.items() if version is None}
+    if "onnxruntime" not in without:
+        without -= set(_TORCH)
+    elif not without.intersection(_TORCH):
+        without.discard("onnxruntime")
+    return [name for name in versions if name in without]
+
+
 def greeting() -> dict[str, object]:
     """The content of `hello`."""
+    versions = package_versions()
     return {
         "protocol": PROTOCOL, "rsvlm": __version__, "python": platform.python_version(), "pid": os.getpid(),
-        "packages": package_versions(), "missing": [n for n, v in package_versions().items() if v is None],
+        "packages": versions, "missing": _missing(versions),
         "ops": ["hello", *jobs.OPERATIONS, "cancel", "shutdown"],
     }

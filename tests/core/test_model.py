@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from rsvlm_core.errors import ModelError, UsageError
-from rsvlm_core.model.checkpoint import Card, load_mammut, save_mammut
+from rsvlm_core.model.checkpoint import load_mammut, save_mammut
 from rsvlm_core.model.config import MammutConfig, TextConfig, VisionConfig, list_configs, load_config
+from rsvlm_core.model.folder import Card
 from rsvlm_core.model.mammut import Mammut, generate
 from rsvlm_core.model.openmammut import load_openmammut
 from rsvlm_core.model.quantise import dequantise, pack6, quantise, unpack6

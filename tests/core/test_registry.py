@@ -11,8 +11,9 @@ import torch
 
 from rsvlm_core.errors import ModelError, UsageError
 from rsvlm_core.model import registry
-from rsvlm_core.model.checkpoint import Card, file_sha256, save_mammut
+from rsvlm_core.model.checkpoint import save_mammut
 from rsvlm_core.model.config import load_config
+from rsvlm_core.model.folder import Card, file_sha256
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.settings import weights_dir
 
