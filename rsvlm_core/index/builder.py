@@ -9,22 +9,20 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from rsvlm_core.errors import OutputError, RasterError, SearchIndexError, UsageError
-from rsvlm_core.imagery.patch import Patch
-from rsvlm_core.imagery.projecting import LONLAT, project
 from rsvlm_core.imagery.raster import Extent, Raster
 from rsvlm_core.index.decode import TileReader
 from rsvlm_core.index.files import MANIFEST, PARTS, VECTORS_OF, is_ours, leftovers, part_name
 from rsvlm_core.index.lock import WriterLock
 from rsvlm_core.index.manifest import IndexManifest, Part, Source
-from rsvlm_core.index.parts import PartNotes, read_notes, write_part
+from rsvlm_core.index.parts import PartNotes, read_notes
+from rsvlm_core.index.partwork import PartWork
+from rsvlm_core.index.places import Places
 from rsvlm_core.index.plan import MIN_VALID, Wanted, grid_of, plan, relaxed
 from rsvlm_core.index.vectors import load_vectors
-from rsvlm_core.model.encoder import Encoder, Float32, UInt8
+from rsvlm_core.model.encoder import Encoder
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
-from rsvlm_core.tiles.grid import OVERLAP, Tile, TileGrid
+from rsvlm_core.tiles.grid import OVERLAP, TileGrid
 
 
 @dataclass(frozen=True)
@@ -97,10 +95,11 @@ def build_index(
             manifest, names = plan(before, sources, wanted, encoder.info)
             if manifest != before or fresh or not (folder / MANIFEST).is_file():
                 manifest.save(folder)
-            work = _Work(folder, manifest, encoder, max(1, batch), lock, progress, should_stop)
+            work = Work(folder, manifest, encoder, max(1, batch), lock, progress, should_stop)
             work.clean()
             report = work.run(names)
             load_vectors(folder, work.files(), manifest.dimensions)
+            Places(folder, work.files())
     except BaseException:
         if is_new and not (folder / MANIFEST).exists():
             _remove_empty(folder)
@@ -158,8 +157,8 @@ def _existing(folder: Path, encoder: Encoder, overlap: float, fresh: bool) -> In
     return manifest
 
 
-class _Work:
-    """One run over the missing parts of a manifest."""
+class Work:
+    """One run over the missing parts of a manifest, which grows on the way where a raster has no good tile."""
 
     def __init__(
         self, folder: Path, manifest: IndexManifest, encoder: Encoder, batch: int, lock: WriterLock,
@@ -173,6 +172,10 @@ class _Work:
     def files(self) -> list[Path]:
         """The parts that exist, in order."""
         return [p for p in (self._path(part) for part in self._manifest.parts) if p.is_file()]
+
+    def save(self) -> None:
+        """Write the manifest."""
+        self._manifest.save(self._folder)
 
     def clean(self) -> None:
         """Remove what killed writers left and what the manifest no longer names."""
@@ -190,7 +193,7 @@ class _Work:
             best = self._best_of_none(self._entry(name))
             if best > 0:
                 self._manifest = relaxed(self._manifest, name, best)
-                self._manifest.save(self._folder)
+                self.save()
                 self.clean()
                 todo = self._missing(self._entry(name))
                 self._total += sum(p.stop - p.start for _, p in todo)
@@ -266,85 +269,13 @@ class _Work:
             # one stream over all parts, so that reading goes on while a part ends
             stream = reader.read(t for area, part in todo for t in grids[area].tiles(part.start, part.stop))
             for _, part in todo:
-                made = _PartWork(entry, self._encoder, self._batch)
+                made = PartWork(entry, self._encoder, self._batch)
                 for tile, got in islice(stream, part.stop - part.start):
                     check(self._should_stop, "Finished parts are kept; run the same again to continue.")
                     made.add(tile, got)
                     self._done += 1
                     if made.waiting == 0:
                         self._progress(self._done, self._total, "tiles")
-                vectors = made.finish()
-                outlines = project(np.array([t.geometry for t in made.tiles], dtype=object), crs, LONLAT)
-                notes = made.notes(part.stop - part.start)
-                write_part(self._path(part), made.tiles, made.valid, outlines, vectors, notes)
-                self._read[part.number] = notes
+                self._read[part.number] = made.store(self._path(part), crs, part.stop - part.start)
                 self._embedded += len(made.tiles)
                 self._lock.beat()
-
-
-class _PartWork:
-    """Embeds the tiles of one part, in batches that depend on the part alone."""
-
-    def __init__(self, entry: Source, encoder: Encoder, batch: int) -> None:
-        self._entry, self._encoder, self._batch = entry, encoder, batch
-        self._images: list[UInt8] = []
-        self._vectors: list[Float32] = []
-        self._failed: list[tuple[str, str]] = []
-        self._skipped, self._best_skipped = 0, 0.0
-        self.tiles: list[Tile] = []
-        self.valid: list[float] = []
-
-    @property
-    def waiting(self) -> int:
-        """Tiles read and not yet embedded."""
-        return len(self._images)
-
-    def add(self, tile: Tile, got: Patch | RasterError) -> None:
-        """Take a tile; embeds whenever a batch is full."""
-        if isinstance(got, RasterError):
-            self._failed.append((tile.tile_id, got.message))
-            return
-        fraction = got.valid_fraction
-        if fraction == 0 or fraction < self._entry.min_valid * self._inside(tile):
-            self._skipped += 1
-            self._best_skipped = max(self._best_skipped, fraction)
-            return
-        self.tiles.append(tile)
-        self.valid.append(fraction)
-        self._images.append(got.filled())
-        if len(self._images) == self._batch:
-            self._encode()
-
-    def finish(self) -> Float32:
-        """[N, D] vectors of `tiles`; tiles for which the model gave no numbers are moved to the failed ones."""
-        self._encode()
-        width = self._encoder.info.embed_dim
-        vectors = np.concatenate(self._vectors) if self._vectors else np.zeros((0, width), np.float32)
-        finite = np.isfinite(vectors).all(axis=1)
-        if not finite.all():
-            for position in np.flatnonzero(~finite):
-                self._failed.append((self.tiles[position].tile_id, "the model gave no numbers for it"))
-            kept = np.flatnonzero(finite)
-            self.tiles, self.valid = [self.tiles[i] for i in kept], [self.valid[i] for i in kept]
-        return vectors[finite]
-
-    def notes(self, tiles: int) -> PartNotes:
-        """What to store besides the rows."""
-        return PartNotes(
-            self._entry.fingerprint, self._encoder.info.sha256, tiles, self._skipped, self._best_skipped,
-            tuple(self._failed),
-        )
-
-    def _encode(self) -> None:
-        if self._images:
-            self._vectors.append(self._encoder.encode_images(np.stack(self._images)).astype(np.float32, copy=False))
-            self._images = []
-
-    def _inside(self, tile: Tile) -> float:
-        """Share of a tile that lies in the raster: below 1 only where the raster is smaller than the tile."""
-        w, entry = tile.window, self._entry
-        width = min(w.col + w.width, entry.width) - max(w.col, 0.0)
-        height = min(w.row + w.height, entry.height) - max(w.row, 0.0)
-        return float(min(1.0, width * height / (w.width * w.height)))
-
-

@@ -125,26 +125,21 @@ def read_vectors(path: Path) -> Float32:
     Raises:
         SearchIndexError: It is missing or damaged.
     """
-    try:
-        column = pq.read_table(path, columns=["embedding"]).column("embedding").combine_chunks()
-    except (OSError, pa.ArrowException) as error:
-        raise _damaged(path) from error
+    column = read_table(path, ["embedding"]).column("embedding").combine_chunks()
     flat: Float32 = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return flat.reshape(len(column), column.type.list_size)
 
 
-def read_places(path: Path) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
-    """[N] metres per pixel and [N] outlines in longitude and latitude of a part.
+def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a part.
 
     Raises:
         SearchIndexError: It is missing or damaged.
     """
     try:
-        table = pq.read_table(path, columns=["gsd_m", "geometry"])
-    except (OSError, pa.ArrowException) as error:
+        return pq.read_table(path, columns=list(columns)).replace_schema_metadata(None)
+    except (OSError, pa.ArrowException, KeyError) as error:
         raise _damaged(path) from error
-    shapes = shapely.from_wkb(np.array(table.column("geometry").to_pylist(), dtype=object))
-    return table.column("gsd_m").to_numpy(), shapes
 
 
 def read_rows(paths: Sequence[Path]) -> gpd.GeoDataFrame:
@@ -153,12 +148,7 @@ def read_rows(paths: Sequence[Path]) -> gpd.GeoDataFrame:
     Raises:
         SearchIndexError: A part is missing or damaged.
     """
-    tables = []
-    for path in paths:
-        try:
-            tables.append(pq.read_table(path, columns=list(COLUMNS)).replace_schema_metadata(None))
-        except (OSError, pa.ArrowException, KeyError) as error:
-            raise _damaged(path) from error
+    tables = [read_table(path, COLUMNS) for path in paths]
     if not tables:
         empty: dict[str, list[Any]] = {name: [] for name in COLUMNS if name != "geometry"}
         return gpd.GeoDataFrame(empty, geometry=[], crs=LONLAT)
