@@ -29,8 +29,9 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	$(VENV)/bin/python $(PIP) --no-deps --editable .
 	@touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt requirements-sam.txt
 	$(VENV)/bin/python $(PIP) -r requirements-dev.txt
+	$(VENV)/bin/python $(PIP) --no-deps -r requirements-sam.txt
 	@touch $@
 
 # QGIS's own Python, whose numpy must stay: nothing is installed here but pytest and its plugin.

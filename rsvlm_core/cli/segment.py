@@ -7,6 +7,7 @@ from typing import Any
 
 from rsvlm_core.cli import options
 from rsvlm_core.cli.show import unread, written
+from rsvlm_core.localize.methods import METHOD_HELP, REFINEMENTS
 
 NAME = "segment"
 OP = "segment"
@@ -22,12 +23,18 @@ def add(parser: ArgumentParser) -> None:
         "--threshold", type=options.threshold, metavar="auto|F", help="lowest confidence that counts (default: auto)"
     )
     parser.add_argument(
-        "--refine", choices=("none", "edges", "sam"), help="fit outlines to edges in the image (default: none)"
+        "--refine", choices=REFINEMENTS, help="fit outlines to edges in the image (default: none)"
+    )
+    parser.add_argument("--method", metavar="M", help=METHOD_HELP)
+    parser.add_argument("--min-area", type=float, metavar="M2", help="leave out smaller outlines, square metres")
+    parser.add_argument(
+        "--simplify", type=float, metavar="M", help="straighten outlines by up to this many metres; 0 keeps every "
+        "corner (default: one and a half pixels)",
     )
     parser.add_argument(
-        "--method", choices=("auto", "smooth", "attention", "dense", "tiles"), help="where scores come from"
+        "--orthogonal", action="store_true", default=None,
+        help="give outlines right angles where that changes them little; for buildings",
     )
-    parser.add_argument("--min-area", type=float, metavar="M2", help="leave out smaller outlines, square metres")
     options.add_imagery(parser)
     options.add_model(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="the outlines: .gpkg, .geojson or .parquet")
@@ -41,7 +48,8 @@ def params(args: Namespace) -> dict[str, Any]:
     """The job's parameters."""
     return {
         "sources": args.rasters, "texts": args.text, "threshold": args.threshold, "refine": args.refine,
-        "method": args.method, "min_area_m2": args.min_area, "extent": args.extent, "bands": args.bands,
+        "method": args.method, "min_area_m2": args.min_area, "simplify_m": args.simplify,
+        "orthogonal": args.orthogonal, "extent": args.extent, "bands": args.bands,
         "gsd": args.gsd, "model": args.model, "device": args.device, "out": args.out,
         "mask_raster": args.mask_raster, "scores": args.scores, "overview": args.overview,
     }

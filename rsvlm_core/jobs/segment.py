@@ -9,19 +9,18 @@ from rsvlm_core.jobs.context import Context
 from rsvlm_core.jobs.outputs import PICTURE, RASTER, file_output, provenance, required, vector_output
 from rsvlm_core.jobs.params import Params
 from rsvlm_core.jobs.search import boxes, rows
+from rsvlm_core.localize.methods import REFINEMENTS, parse_method
 
 # A line of JSON lists this many outlines at most; the file has them all.
 LISTED = 1000
-REFINEMENTS = ("none", "edges", "sam")
-METHODS = ("auto", "smooth", "attention", "dense", "tiles")
 
 
 def segment(params: Params, context: Context) -> dict[str, object]:
     """Write polygons of what texts name; each place takes the best text or none.
 
     Parameters: `sources` (rasters), `texts`, `out` (.gpkg, .geojson, .parquet), and optionally `threshold` ("auto"
-    or a number), `refine`, `extent`, `min_area_m2`, `method`, `gsd`, `bands`, `mask_raster` (.tif), `scores` (.tif),
-    `cosines` (.tif), `overview` (.png), `model`, `device`.
+    or a number), `refine`, `extent`, `min_area_m2`, `method`, `gsd`, `bands`, `simplify_m` (0 keeps every corner),
+    `orthogonal`, `mask_raster` (.tif), `scores` (.tif), `cosines` (.tif), `overview` (.png), `model`, `device`.
 
     Returns:
         `masks` (at most 1000 of them: `rank, score, confidence, text, source, gsd, area_m2, mean_score, bbox`),
@@ -34,9 +33,10 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     overview = file_output(params, "overview", PICTURE)
     threshold = _threshold(params)
     refine = params.choice("refine", REFINEMENTS)
-    method = params.choice("method", METHODS)
+    method = params.text("method", "auto") or "auto"
+    parse_method(method)
     extent, min_area_m2, gsd = params.extent(), params.number("min_area_m2", 0.0), params.numbers("gsd", low=1e-6)
-    bands = params.bands()
+    bands, simplify_m, orthogonal = params.bands(), params.number("simplify_m", 0.0), params.flag("orthogonal")
     model = params.model()
     params.done()
 
@@ -47,7 +47,8 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     result = run(
         sources, texts, encoder,
         threshold=threshold, refine=refine, extent=extent, min_area_m2=min_area_m2, method=method, gsd=gsd,
-        bands=bands, mask_raster=mask_raster, scores=scores, cosines=cosines,
+        bands=bands, simplify_m=simplify_m, orthogonal=orthogonal, mask_raster=mask_raster, scores=scores,
+        cosines=cosines,
         progress=context.progress, should_stop=context.should_stop,
     )
     outputs: dict[str, str] = {}

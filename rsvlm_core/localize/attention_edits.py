@@ -25,9 +25,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rsvlm_core.errors import ModelError
+from rsvlm_core.localize.methods import EDITS
 from rsvlm_core.localize.smooth import smooth_attention
 
-EDITS = ("tokens", "pooling", "maskclip", "sclip", "clearclip", "naclip", "segearth")
 _KEEP_RESIDUAL = ("sclip",)
 GLOBAL_BIAS = 0.3  # SegEarth-OV's lambda
 
@@ -86,6 +86,39 @@ def patch_features(
     elif edit in _KEEP_RESIDUAL:
         out = _finish(last, tokens[:, 1:].float(), out)
     return _project(vit, vit.ln_post(out), grid)
+
+
+def edited_tokens(vit: Any, images: Tensor, edit: str, std: float = 5.0) -> Tensor:
+    """Patch tokens after an edited last layer and the tower's final norm, before any pooling or projection.
+
+    For towers whose pooling is their own, not open_clip's.
+
+    Args:
+        vit: `open_clip.transformer.VisionTransformer`.
+        images: [B, 3, H, W], normalised.
+        edit: One of `EDITS` that edits: not "tokens" or "pooling".
+        std: Width of NACLIP's bump in tokens.
+
+    Returns:
+        [B, h, w, width] float32.
+
+    Raises:
+        ModelError: The tower is built in a way that these edits do not know.
+        ValueError: No edit.
+    """
+    if edit not in EDITS or edit in ("tokens", "pooling"):
+        raise ValueError(f"{edit!r} is no edit of the last layer")
+    tokens, grid = _embed(vit, images)
+    *body, last = vit.transformer.resblocks
+    for block in body:
+        tokens = block(tokens)
+    q, k, v = _qkv(last, tokens)
+    mixed = (_weights(edit, q, k, v, grid, std) @ v).transpose(1, 2).flatten(2)
+    out = F.linear(mixed, last.attn.out_proj.weight.float(), last.attn.out_proj.bias.float())
+    if edit in _KEEP_RESIDUAL:
+        out = _finish(last, tokens.float(), out)
+    patches: Tensor = vit.ln_post(out)[:, 1:]
+    return patches.reshape(len(images), *grid, -1)
 
 
 def subtract_global_bias(scores: Tensor, global_scores: Tensor, share: float = GLOBAL_BIAS) -> Tensor:

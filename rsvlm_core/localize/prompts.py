@@ -1,10 +1,7 @@
 """The texts of a query beside the neutral prompts that they compete against.
 
 A pixel is one thing, so at pixel level a text competes against all that the pixel could be instead: the confidence is
-its share of a softmax over itself and the neutral prompts. A neutral prompt that means the same as the text ("water"
-beside "lake") is no competitor; left in, it would cap the confidence of every pixel of the class at the same value and
-take the order of the best places away. Sameness is measured between text embeddings after their common part is taken
-out, since in many models all texts are close to each other.
+its share of a softmax over itself and the neutral prompts, those left out that mean the same (`model.confidence`).
 """
 
 from __future__ import annotations
@@ -15,12 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from rsvlm_core.errors import UsageError
-from rsvlm_core.model.confidence import neutral_embeddings
+from rsvlm_core.model.confidence import neutral_embeddings, rivals
 from rsvlm_core.model.encoder import Encoder, Float32
 
 MAX_TEXTS = 254  # labels are uint8: 0 is background, 255 is nodata
-
-_OTHER, _SAME = 0.4, 0.6  # cosines of centred text embeddings between which two texts begin to mean the same
 
 
 @dataclass(frozen=True)
@@ -67,10 +62,14 @@ class Prompts:
             (log-sum-exp at scale s, divided by s, so that it is a cosine too). Both may be averaged over windows and
             scales.
         """
-        z = (features @ self.neutral.T) * np.float32(self.scale)
+        return self.channels_of(features @ self.embeddings.T, features @ self.neutral.T)
+
+    def channels_of(self, cosines: Float32, neutral: Float32) -> Float32:
+        """The same from [..., T] scores of the texts and [..., K] scores of the neutral prompts."""
+        z = neutral * np.float32(self.scale)
         top = z.max(axis=-1, keepdims=True)
         levels = (np.log(np.maximum(np.exp(z - top) @ self.rivals.T, 1e-30)) + top) / self.scale
-        return np.concatenate([features @ self.embeddings.T, levels.astype(np.float32)], axis=-1)
+        return np.concatenate([cosines, levels.astype(np.float32)], axis=-1)
 
     def cosines(self, channels: Float32) -> Float32:
         """[..., 2 T] as from `channels` -> [..., T] cosines."""
@@ -81,26 +80,6 @@ class Prompts:
         """[..., 2 T] as from `channels` -> [..., T] float32 logits of the confidence: s (cosine - rivals' level)."""
         n = len(self.texts)
         return (self.scale * (channels[..., :n] - channels[..., n:])).astype(np.float32)
-
-
-def rivals(embeddings: Float32, neutral: Float32) -> Float32:
-    """[T, K] float32: 1 where a neutral prompt means something else than a text, 0 where it means the same.
-
-    Args:
-        embeddings: [T, D] of the texts.
-        neutral: [K, D] of the neutral prompts.
-    """
-    common = neutral.mean(axis=0)
-
-    def centred(x: Float32) -> Float32:
-        off: Float32 = x - common
-        length: Float32 = np.maximum(np.linalg.norm(off, axis=-1, keepdims=True), 1e-6).astype(np.float32)
-        return off / length
-
-    alike = centred(embeddings) @ centred(neutral).T
-    weights: Float32 = np.clip((_SAME - alike) / (_SAME - _OTHER), 0, 1).astype(np.float32)
-    weights[~weights.any(axis=1)] = 1.0  # a text without any rival would be found everywhere
-    return weights
 
 
 def confidence_of(logits: Float32) -> Float32:

@@ -18,7 +18,6 @@ from scipy.ndimage import uniform_filter
 
 from rsvlm_core.model.encoder import Float32, UInt8
 
-REFINEMENTS = ("none", "edges", "sam")
 SMOOTHNESS = 0.03  # in units of full brightness: contrasts below it are not edges
 LIMIT = 2.0  # logits above or below the threshold beyond which all votes weigh the same
 RADIUS_CELLS = 1.0  # of the window, in cells of the score grid: as far as a score may be misplaced

@@ -1,8 +1,9 @@
 """Outlines from a Segment Anything model, prompted with ours, through the segment-geospatial package.
 
 Neither the package nor a checkpoint comes with this project. `RSVLM_SAM` names the checkpoint: a file of Segment
-Anything or HQ-SAM whose name says its size (`sam_vit_b_01ec64.pth`, `sam_hq_vit_l.pth`), or the id of a SAM 2 model
-(`sam2-hiera-tiny`); without it the cache folder `sam` is looked into.
+Anything or HQ-SAM whose name says its size (`sam_vit_b_01ec64.pth`, `sam_hq_vit_l.pth`), the id of a SAM 2 model
+(`sam2-hiera-tiny`), or `sam3` (text prompts; a file after a colon, else the package fetches it); without it the cache
+folder `sam` is looked into.
 """
 
 from __future__ import annotations
@@ -49,6 +50,42 @@ class Predictor(Protocol):
         ...
 
 
+class TextMasks:
+    """SAM 3's text mode as a predictor: its masks of a text, those that touch the prompt's box.
+
+    So its masks replace ours where they agree with them, as those of box prompts do.
+
+    Args:
+        sam: `samgeo.samgeo3.SamGeo3`.
+
+    Attributes:
+        text: What is asked for next.
+    """
+
+    def __init__(self, sam: Any) -> None:
+        self._sam, self.text = sam, ""
+        self._found: dict[str, tuple[NDArray[np.bool_], NDArray[np.float32]]] = {}
+        self._shape = (0, 0)
+
+    def set_image(self, image: UInt8) -> None:
+        """Look at [H, W, 3] uint8."""
+        self._found, self._shape = {}, (image.shape[0], image.shape[1])
+        self._sam.set_image(image)
+
+    def predict(self, **prompts: Any) -> tuple[Any, Any, Any]:
+        """Masks [M, H, W] of `text` that touch `boxes`, their quality [M], None."""
+        if self.text not in self._found:
+            self._sam.generate_masks(self.text, quiet=True)
+            masks = [np.squeeze(np.asarray(m)) > 0 for m in self._sam.masks]
+            shape = (len(masks), *self._shape)
+            sure = np.asarray([float(np.squeeze(s)) for s in self._sam.scores], np.float32)
+            self._found[self.text] = np.array(masks, bool).reshape(shape), sure
+        masks_, sure = self._found[self.text]
+        left, top, right, bottom = (int(v) for v in prompts["boxes"])
+        near = masks_[:, max(0, top) : bottom + 1, max(0, left) : right + 1].any(axis=(1, 2))
+        return masks_[near], sure[near], None
+
+
 def load_predictor(device: str | None = None) -> Predictor:
     """The user's Segment Anything model.
 
@@ -60,26 +97,39 @@ def load_predictor(device: str | None = None) -> Predictor:
     """
     named = find_checkpoint()
     try:
-        if isinstance(named, str):
-            from samgeo import SamGeo2
-
-            return SamGeo2(named, automatic=False, device=device)  # type: ignore[no-any-return]
-        if "hq" in named.name.lower():
-            from samgeo.hq_sam import SamGeo
-        else:
-            from samgeo import SamGeo
+        return _load(named, device)
     except ImportError as error:
         raise ModelError(f"Refinement by sam needs the package segment-geospatial ({error}).", _INSTALL) from error
-    size = re.search(r"vit_\w|vit_tiny", named.name.lower())
+    except (RuntimeError, KeyError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{named} cannot be used for refinement: {first}", "Fetch it again.") from error
+
+
+def _load(named: Path | str, device: str | None) -> Predictor:
+    if isinstance(named, str):
+        kind, _, file = named.partition(":")
+        if kind == "sam3":
+            from samgeo.samgeo3 import SamGeo3
+
+            if not file:
+                return TextMasks(SamGeo3(backend="transformers", device=device))
+            _check_data_only(Path(file))
+            return TextMasks(
+                SamGeo3(backend="meta", checkpoint_path=file, load_from_HF=False, device=device)
+            )
+        from samgeo import SamGeo2
+
+        return SamGeo2(named, automatic=False, device=device)  # type: ignore[no-any-return]
+    size = re.search(r"vit_tiny|vit_\w", named.name.lower())
     if size is None:
         raise ModelError(f"{named}: the name does not say which model it is.", "Keep vit_b, vit_l or vit_h in it.")
     kind = "vit_tiny" if "vit_t" in size.group() else size.group()
-    try:
-        _check_data_only(named)
-        return SamGeo(model_type=kind, checkpoint=str(named), automatic=False, device=device)  # type: ignore[no-any-return]
-    except (RuntimeError, KeyError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{named} cannot be used as a {kind} checkpoint: {first}", "Fetch it again.") from error
+    if "hq" in named.name.lower():
+        from samgeo.hq_sam import SamGeo
+    else:
+        from samgeo import SamGeo
+    _check_data_only(named)
+    return SamGeo(model_type=kind, checkpoint=str(named), automatic=False, device=device)  # type: ignore[no-any-return]
 
 
 def _check_data_only(path: Path) -> None:
@@ -90,7 +140,7 @@ def _check_data_only(path: Path) -> None:
 
 
 def find_checkpoint() -> Path | str:
-    """The checkpoint file, or the id of a SAM 2 model.
+    """The checkpoint file, the id of a SAM 2 model, or `sam3` with or without a file.
 
     Raises:
         ModelError: There is none.
@@ -98,7 +148,7 @@ def find_checkpoint() -> Path | str:
     folder = cache_dir() / "sam"
     named = os.environ.get("RSVLM_SAM")
     if named:
-        if named.startswith("sam2-"):
+        if named.startswith("sam2-") or named.partition(":")[0] == "sam3":
             return named
         if not Path(named).is_file():
             raise ModelError(f"RSVLM_SAM names {named}, which is no file.", _FETCH.format(folder=folder))
@@ -186,6 +236,8 @@ def _one_window(
     predictor.set_image(seen.filled())
     at = (slice(row, row + rows), slice(col, col + cols))
     for region, part in regions:
+        if isinstance(predictor, TextMasks):
+            predictor.text = scored.prompts.texts[region.label - 1]
         moved = shapely.transform(part, lambda xy: xy - [col, row])
         ours = rasterize([moved], (rows, cols), dtype="uint8").astype(bool)
         mask = _ask(predictor, moved, ours) & seen.valid

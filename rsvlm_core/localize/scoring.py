@@ -9,27 +9,38 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rsvlm_core.errors import RasterError, UsageError
+from rsvlm_core.errors import ModelError, RasterError, UsageError
 from rsvlm_core.imagery.patch import Window
 from rsvlm_core.localize import refine as edges
+from rsvlm_core.localize.methods import parse_method
 from rsvlm_core.localize.prompts import Prompts, confidence_of
 from rsvlm_core.localize.source import PatchSource
 from rsvlm_core.localize.stitch import CellGrid, ScoreRaster, Span, fill, sample_all
 from rsvlm_core.localize.threshold import Threshold, auto_threshold, fixed_threshold
+from rsvlm_core.model.confidence import NEUTRAL_PROMPTS
 from rsvlm_core.model.encoder import Encoder, Float32, ModelInfo, UInt8
 
-METHODS = ("auto", "smooth", "attention", "dense", "tiles")
 NODATA = 255
 _BATCH_PIXELS = 400_000  # per call of the model: small enough to stop within a second on two cores
 _FINE_M = 0.75  # metres per pixel below which a second, coarser look pays
 _MIRROR_CELLS = 6  # beyond the imagery's border: as far as zero padding reaches into convolutional maps
 _MARGIN_CELLS = 4  # around an area: what interpolation and the guided filter look at beyond its border
 _TILE_CELLS = 8  # cells across one tile of the method "tiles"
+GLOBAL_BIAS = 0.3  # SegEarth-OV's lambda
+
+
+@runtime_checkable
+class CrossAttends(Protocol):
+    """An encoder whose decoder looks at images while it reads."""
+
+    def cross_maps(self, images: UInt8, texts: Sequence[str]) -> Float32:
+        """[B, H, W, 3] uint8 and T texts -> [B, H/stride, W/stride, T] scores, comparable with cosines."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,11 +49,13 @@ class ScorePlan:
 
     Attributes:
         gsds: Metres per pixel that the model sees, finest first; scores of several are averaged.
-        method: Of `Encoder.encode_patches`, or "tiles": one embedding for each of many overlapping tiles.
+        method: One of `localize.methods.METHODS`: those of `Encoder.encode_patches`, "tiles" (one embedding for each of
+            many overlapping tiles), "cross" (the decoder's attention).
         stride: Pixels per cell.
         side: Cells of a window's side.
         overlap: Cells that neighbouring windows share.
         margin: Cells around the source where it is mirrored.
+        bias: Share of a window's own score that is taken out of its places (lambda of SegEarth-OV).
     """
 
     gsds: tuple[float, ...]
@@ -51,6 +64,7 @@ class ScorePlan:
     side: int
     overlap: int
     margin: int = 0
+    bias: float = 0.0
 
     @classmethod
     def of(
@@ -62,7 +76,7 @@ class ScorePlan:
         Args:
             info: The model's.
             gsd_m: Metres per pixel of the source along columns and rows.
-            method: One of `METHODS`.
+            method: One of `localize.methods.METHODS`; all but "tiles" and "cross" may end in "+bias".
             gsds: Metres per pixel to score at; None takes the source's own, or what of it the model was trained for,
                 and for fine imagery twice that too.
             window_px: Side of a window in pixels that the model sees; None takes one that suits the model.
@@ -70,8 +84,7 @@ class ScorePlan:
         Raises:
             UsageError: Unknown method, or a ground resolution that is no positive number.
         """
-        if method not in METHODS:
-            raise UsageError(f"There is no method {method!r}.", f"Choose one of {', '.join(METHODS)}.")
+        method, biased = parse_method(method)
         if gsds is not None and (not gsds or not all(math.isfinite(g) and g > 0 for g in gsds)):
             raise UsageError("A ground resolution must be a positive number of metres per pixel.")
         own = math.sqrt(gsd_m[0] * gsd_m[1])
@@ -87,7 +100,8 @@ class ScorePlan:
             window_px = info.image_size * (2 if convolutional else 1)
         side = max(1, window_px // info.patch_stride)
         margin = min(_MIRROR_CELLS, side // 8) if convolutional else 0
-        return cls(chosen, method, info.patch_stride, side, max(1, side // 4) if side > 1 else 0, margin)
+        overlap = max(1, side // 4) if side > 1 else 0
+        return cls(chosen, method, info.patch_stride, side, overlap, margin, GLOBAL_BIAS if biased else 0.0)
 
 
 @dataclass(frozen=True)
@@ -224,16 +238,34 @@ class Scored:
         return math.ceil(self.height / size) * math.ceil(self.width / size)
 
     def _score(self, images: UInt8) -> Float32:
+        if self.plan.method == "cross":
+            return self._cross(images)
         if self.plan.method != "tiles":
-            return self.prompts.channels(self._encoder.encode_patches(images, self.plan.method))
-        size = self._encoder.info.image_size
+            features = self._encoder.encode_patches(images, self.plan.method)
+            if self.plan.bias:
+                features = features - np.float32(self.plan.bias) * self._whole(images)[:, None, None]
+            return self.prompts.channels(features)
         rows, cols = images.shape[1] // self.plan.stride, images.shape[2] // self.plan.stride
-        if images.shape[1:3] != (size, size):  # at the border of small imagery, or a size that does not divide
+        one = self.prompts.channels(self._whole(images))
+        return np.broadcast_to(one[:, None, None], (len(one), rows, cols, one.shape[-1]))
+
+    def _whole(self, images: UInt8) -> Float32:
+        """[B, D] embeddings of windows; of another size at the border of small imagery, or where none divides."""
+        size = self._encoder.info.image_size
+        if images.shape[1:3] != (size, size):
             from PIL import Image
 
             images = np.stack([np.asarray(Image.fromarray(i).resize((size, size))) for i in images])
-        one = self.prompts.channels(self._encoder.encode_images(images))
-        return np.broadcast_to(one[:, None, None], (len(one), rows, cols, one.shape[-1]))
+        return self._encoder.encode_images(images)
+
+    def _cross(self, images: UInt8) -> Float32:
+        if not isinstance(self._encoder, CrossAttends):
+            raise ModelError(
+                f"The model {self._encoder.info.id} has no decoder that looks at images.", "Choose another method."
+            )
+        n = len(self.prompts.texts)
+        scores = self._encoder.cross_maps(images, [*self.prompts.texts, *NEUTRAL_PROMPTS])
+        return self.prompts.channels_of(scores[..., :n], scores[..., n:])
 
     def _cell_logits(self) -> Iterator[Float32]:
         """[n, T] logits at the centres of the finest cells inside the area."""

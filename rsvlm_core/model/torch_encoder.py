@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 
 from rsvlm_core.errors import ModelError, UsageError
-from rsvlm_core.model.checkpoint import load_mammut, read_config
+from rsvlm_core.localize.cross_attention import cross_scores
+from rsvlm_core.localize.methods import METHODS, OWN
+from rsvlm_core.localize.towers import tower_map, upsampled
+from rsvlm_core.model.checkpoint import load_mammut
 from rsvlm_core.model.device import choose_device
-from rsvlm_core.model.encoder import Float32, ModelInfo, UInt8
+from rsvlm_core.model.encoder import SMOOTH_WINDOW, Float32, ModelInfo, UInt8
+from rsvlm_core.model.folder import folder_info
 from rsvlm_core.model.mammut import Mammut, generate
 from rsvlm_core.model.tokenizer import Tokenizer, check_texts
 
-METHODS = ("auto", "smooth", "attention", "dense")
-SMOOTH_WINDOW = 3  # tokens; at a token of 32 pixels this is about one object and its surroundings
 _CHUNK = 16  # images at once: bounds memory at about 1 GB on the CPU
 
 
@@ -44,7 +46,7 @@ class TorchEncoder:
             ModelError: The folder or the device cannot be used.
         """
         model, tokenizer = load_mammut(folder)
-        return cls(model, tokenizer, folder_info(folder, name, model), choose_device(device))
+        return cls(model, tokenizer, folder_info(folder, name), choose_device(device))
 
     def _pixels(self, images: UInt8) -> Tensor:
         x = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).permute(0, 3, 1, 2)
@@ -71,8 +73,8 @@ class TorchEncoder:
     @torch.inference_mode()
     def encode_patches(self, images: UInt8, method: str = "auto") -> Float32:
         """[B, H, W, 3] uint8 -> [B, H/stride, W/stride, D] float32 unit norm; see `Encoder.encode_patches`."""
-        if method not in METHODS:
-            raise UsageError(f"There is no patch method '{method}'.", f"Use one of {', '.join(METHODS)}.")
+        if method not in METHODS or method in ("tiles", "cross"):
+            raise UsageError(f"There is no patch method '{method}'.", f"Use one of {', '.join(OWN[:-1])}.")
         visual, stride = self.model.visual, self.info.patch_stride
         if method == "auto":
             method = "dense" if visual.dense is not None else "smooth"
@@ -80,13 +82,25 @@ class TorchEncoder:
         out = []
         for i in range(0, len(images), _CHUNK):
             x = self._pixels(images[i : i + _CHUNK])
-            z = visual.pixels(x) if method == "dense" else visual.smooth(x, SMOOTH_WINDOW if method == "smooth" else 1)
+            z = visual.pixels(x) if method == "dense" else tower_map(visual, x, method, SMOOTH_WINDOW)
             if z.shape[1:3] != (rows, cols):  # tokens coarser than the grid of the interface
-                z = torch.nn.functional.interpolate(
-                    z.permute(0, 3, 1, 2), size=(rows, cols), mode="bilinear", align_corners=False
-                )
-                z = torch.nn.functional.normalize(z.permute(0, 2, 3, 1), dim=-1)
+                z = torch.nn.functional.normalize(upsampled(z, rows, cols), dim=-1)
             out.append(z.cpu().numpy())
+        return np.concatenate(out)
+
+    @torch.inference_mode()
+    def cross_maps(self, images: UInt8, texts: Sequence[str]) -> Float32:
+        """[B, H, W, 3] uint8 and T texts -> [B, H/stride, W/stride, T] scores by the decoder's cross-attention."""
+        stride = self.info.patch_stride
+        rows, cols = images.shape[1] // stride, images.shape[2] // stride
+        tokens = self.tokenizer(check_texts(texts), self.model.cfg.text.context_length)
+        ids, valid = tokens.ids.to(self.device), tokens.valid.to(self.device)
+        vectors = torch.from_numpy(self.encode_texts(texts)).to(self.device)
+        out = []
+        for image in images:  # one at a time: every text is read for every image
+            grid, _ = self.model.visual.grid(self._pixels(image[None]))
+            scores = cross_scores(self.model, grid, ids, valid, vectors, self.info.logit_scale)
+            out.append(upsampled(scores, rows, cols).cpu().numpy())
         return np.concatenate(out)
 
     def caption(self, images: UInt8, prompt: str = "") -> list[str]:
@@ -108,24 +122,3 @@ class TorchEncoder:
                 )
             ]
         return [self.tokenizer.decode([*head, *row]) for row in ids]
-
-
-def folder_info(folder: Path, name: str | None = None, model: Mammut | None = None) -> ModelInfo:
-    """Identity of a model's folder, without loading its weights where `model` is None."""
-    config, raw = read_config(folder)
-    if model is None:
-        with torch.device("meta"):
-            model = Mammut(config)
-    return ModelInfo(
-        id=name or str(raw.get("name") or folder.name),
-        sha256=str(raw.get("sha256", "")),
-        embed_dim=config.embed_dim,
-        image_size=config.vision.image_size,
-        patch_stride=model.visual.dense_stride,
-        gsd_m=config.gsd_m,
-        logit_scale=float(raw.get("notes", {}).get("logit_scale", 50.0)),
-        can_caption=True,
-        licence=str(raw.get("licence", "")),
-        trained_on=str(raw.get("trained_on", "")),
-        parameters=model.parameter_counts()["total"],
-    )

@@ -22,9 +22,9 @@ from rsvlm_core.errors import UsageError
 from rsvlm_core.imagery.patch import Window
 from rsvlm_core.imagery.raster import Extent, Raster, as_geometry, outside
 from rsvlm_core.localize import polygons as outlines
+from rsvlm_core.localize.methods import REFINEMENTS
 from rsvlm_core.localize.prompts import Prompts
 from rsvlm_core.localize.rasters import check_raster_out, cosine_raster, label_raster, score_raster
-from rsvlm_core.localize.refine import REFINEMENTS
 from rsvlm_core.localize.sam import Predictor, load_predictor, refine_blocks
 from rsvlm_core.localize.scoring import NODATA, LabelledBlock, Scored, ScorePlan
 from rsvlm_core.localize.source import ArrayImage
@@ -84,7 +84,7 @@ def segment_array(
         encoder: The model.
         threshold: "auto", or a confidence in 0..1.
         refine: "none" or "edges".
-        method: Of `Encoder.encode_patches`, or "tiles".
+        method: One of `localize.methods.METHODS`, or with "+bias".
         gsd: Metres per pixel at which the model looks, one or several; None for what suits the model.
         valid: [H, W] bool; None where all is.
         window_px: Side of a window in pixels that the model sees; None for what suits it.
@@ -126,7 +126,7 @@ def segment(
         extent: xmin, ymin, xmax, ymax or a geometry in the CRS of the first raster; pixels whose centre lies outside
             take no part.
         min_area_m2: Smaller polygons are left out; None for two cells of the model's patch grid.
-        method: How patches are read from the model: "auto", "smooth", "attention", "dense", or "tiles".
+        method: How patches are read from the model, one of `localize.methods.METHODS`.
         gsd: Metres per pixel at which the model looks, one or several (averaged); None for what suits raster and model.
         bands: 1-based bands seen as red, green, blue.
         mask_raster: A GeoTIFF to write: uint8, pixels as in the raster, 1...T the texts in order, 0 none, 255 nodata.

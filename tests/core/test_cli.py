@@ -75,9 +75,11 @@ def test_arguments_reach_the_job_under_their_names():
         "bands": [4, 3, 2], "like": "l.gpkg", "out": "h.gpkg", "device": "auto",
     }  # fmt: skip
     assert given(["segment", "a.tif", "--text", "x", "--threshold", "0.4", "--min-area", "20", "--mask-raster", "m.tif",
-                  "--out", "m.gpkg", "--refine", "edges"]) == {
+                  "--out", "m.gpkg", "--refine", "edges", "--orthogonal", "--simplify", "0.5", "--method",
+                  "smooth+bias"]) == {
         "sources": ["a.tif"], "texts": ["x"], "threshold": 0.4, "min_area_m2": 20, "mask_raster": "m.tif",
-        "out": "m.gpkg", "refine": "edges", "device": "auto",
+        "out": "m.gpkg", "refine": "edges", "device": "auto", "orthogonal": True, "simplify_m": 0.5,
+        "method": "smooth+bias",
     }  # fmt: skip
     assert given(["index", "a.tif", "--out", "x.rsindex", "--fresh"])["fresh"] is True
     assert given(["classify", "a.tif", "--classes", "a, b,c", "--out", "c.gpkg"])["classes"] == ["a", "b", "c"]

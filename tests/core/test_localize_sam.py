@@ -1,4 +1,5 @@
 import sys
+import types
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -154,6 +155,46 @@ def test_missing_sam_is_said_before_any_work(
     monkeypatch.setattr(encoder, "encode_texts", lambda _: pytest.fail("work began"))
     with pytest.raises(ModelError):
         segment([str(make_raster(field()))], ["red"], encoder, refine="sam")
+
+
+def test_sam_3_is_asked_by_text_behind_the_same_interface(
+    make_raster: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against a stand-in for `samgeo.samgeo3.SamGeo3`: its weights are gated."""
+    made: list[Any] = []
+
+    class SamGeo3:
+        def __init__(self, **options: Any) -> None:
+            self.options, self.asked = options, []
+            made.append(self)
+
+        def set_image(self, image: np.ndarray) -> None:
+            self.image = image
+
+        def generate_masks(self, prompt: str, quiet: bool = False) -> None:
+            self.asked.append(prompt)
+            colour = np.array(COLOURS[prompt])
+            mask = np.abs(self.image.astype(int) - colour).max(axis=-1) < 40
+            self.masks = [mask[None], np.zeros_like(mask)[None]]  # [1, H, W], as the package gives them
+            self.scores = [np.array([0.9]), np.array([0.1])]
+
+    module = types.ModuleType("samgeo.samgeo3")
+    module.SamGeo3 = SamGeo3  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "samgeo", types.ModuleType("samgeo"))
+    monkeypatch.setitem(sys.modules, "samgeo.samgeo3", module)
+    monkeypatch.setenv("RSVLM_SAM", "sam3")
+    rgb = field()
+    rgb[43:127, 51:149], rgb[200:260, 200:260] = COLOURS["red"], COLOURS["blue"]
+    path = make_raster(rgb, gsd=0.5)
+    masks = segment([str(path)], ["red", "blue"], FakeEncoder(64, 16), refine="sam", threshold=0.5).masks
+    want = {"red": shapely.box(500025.5, 5400000 - 63.5, 500074.5, 5400000 - 21.5),
+            "blue": shapely.box(500100, 5400000 - 130, 500130, 5400000 - 100)}  # fmt: skip
+    assert sorted(masks["text"]) == ["blue", "red"]
+    assert all(g.equals(want[t]) for g, t in zip(masks.geometry, masks["text"], strict=True))
+    assert sorted(made[0].asked) == ["blue", "red"] and made[0].options["backend"] == "transformers"
+    monkeypatch.setenv("RSVLM_SAM", "sam3:" + str(path))
+    with pytest.raises(ModelError, match="cannot be used"):
+        sam.load_predictor()
 
 
 def test_the_real_package_with_a_small_random_checkpoint(

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rsvlm_core.localize.prompts import Prompts, confidence_of, logit_of, rivals
+from rsvlm_core.localize.prompts import Prompts, confidence_of, logit_of
+from rsvlm_core.model.confidence import confidence, rivals
 from rsvlm_core.localize.threshold import BAND, PRESENT, auto_threshold, fixed_threshold, otsu
 from tests.fakes import FakeEncoder
 
@@ -122,3 +123,17 @@ def test_neutral_prompts_of_the_same_meaning_are_no_rivals() -> None:
     assert np.delete(weights[0], 3).min() == 1 and weights[2].min() == 1
     one = unit(rng.normal(size=(1, 64)))
     assert rivals(one, one).tolist() == [[1.0]]  # never without any rival
+
+
+def test_hits_leave_out_the_same_neutral_prompts_as_masks() -> None:
+    neutral = np.eye(4, dtype=np.float32)[:3]
+    text = neutral[:1].copy()  # the same as the first neutral prompt
+    weights = rivals(text, neutral)
+    assert weights.tolist() == [[0.0, 1.0, 1.0]]
+    tiles = np.array([[1, 0, 0, 0], [0.6, 0.8, 0, 0]], np.float32)
+    scores, others = tiles @ text.T, tiles @ neutral.T
+    sure = confidence(scores, others, 20.0, weights)[:, 0]
+    z = np.exp(20.0 * others[:, 1:].astype(np.float64)).mean(axis=1)
+    fit = np.exp(20.0 * scores[:, 0].astype(np.float64))
+    np.testing.assert_allclose(sure, fit / (fit + z), rtol=1e-5)
+    assert sure[0] > 0.999 > 0.76 > confidence(scores, others, 20.0)[0, 0]  # capped while it competes with itself

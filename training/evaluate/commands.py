@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rsvlm_core.errors import UsageError
+from rsvlm_core.localize.methods import METHOD_HELP
 from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.progress import TerminalProgress
 from training.commands import Document, add_command, run_command
-from training.evaluate import captioning, classification, holdout_command, retrieval, segmentation, vqa
+from training.evaluate import captioning, classification, everything, holdout_command, retrieval, segmentation, vqa
 from training.evaluate.images import batches, list_images
 
 Load = Callable[[str | None, str], Encoder]
@@ -177,7 +178,7 @@ def _add_segment(commands: Any, name: str) -> None:
     made.add_argument("--gsd", type=float, metavar="M", help="metres per pixel of the images, where KEY.json does "
                       "not say; without it they are looked at pixel by pixel")
     made.add_argument("--at-gsd", type=float, metavar="M", help="metres per pixel at which the model looks")
-    made.add_argument("--method", default="auto", choices=("auto", "smooth", "attention", "dense", "tiles"))
+    made.add_argument("--method", default="auto", metavar="M", help=METHOD_HELP)
     made.add_argument("--refine", default="none", choices=("none", "edges"))
     made.add_argument("--threshold", type=_threshold, default="auto", help="auto, or a confidence in 0..1")
     made.add_argument("--ignore", type=int, metavar="VALUE", help="mask value of pixels that take no part")
