@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import geopandas as gpd
-import matplotlib
 import numpy as np
 import shapely
 from PIL import Image, ImageDraw, ImageFont
@@ -286,9 +286,16 @@ def _area(m2: float) -> str:
 
 @cache
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings everywhere and which knows most alphabets."""
+    """DejaVu Sans, which knows most alphabets, of the system or of matplotlib; else Pillow's own, which knows Latin."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)
+    found = find_spec("matplotlib")  # for its fonts alone: importing it takes half a second
+    folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" if found and found.origin else Path()
+    for path in (folder / name, Path(name)):  # by its bare name in the folders of the system
+        try:
+            return ImageFont.truetype(str(path), size)
+        except OSError:
+            continue
+    return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
 
 
 def _fit(text: str, width: float, size: int) -> str:

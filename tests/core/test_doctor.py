@@ -1,5 +1,8 @@
+import ast
 import getpass
 import json
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,49 @@ def test_all_is_well_here(small_world):
     assert found["model fake"].status == "ok"
     assert "cores" in found["threads"].value
     assert "GB free" in found["temporary folder"].value
+
+
+@pytest.mark.parametrize(("absent", "status", "ok"), [
+    (("torch", "torchvision", "open_clip", "timm"), ("ok", "ok"), True),
+    (("onnxruntime",), ("warning", "ok"), True),
+    (("torch", "onnxruntime"), ("fault", "fault"), False),
+    (("open_clip",), ("ok", "ok"), True),
+])
+def test_onnx_runtime_or_torch_is_enough(small_world, monkeypatch, absent, status, ok):
+    really = doctor._package
+
+    def package(name, module):
+        return doctor.Finding(name, "fault", "not installed", "Install it.") if module in absent else really(
+            name, module
+        )
+
+    monkeypatch.setattr(doctor, "_package", package)
+    report = doctor.examine(Encoders())
+    found = by_name(report)
+    assert report.ok == ok and (found["onnxruntime"].status, found["torch"].status) == status
+    if absent == ("open_clip",):  # broken, but not needed
+        assert found["open_clip_torch"].status == "warning"
+
+
+def test_the_light_list_is_part_of_the_full_one_and_names_all_that_the_engine_imports():
+    root = Path(__file__).resolve().parents[2]
+    light, full = (
+        {line.strip() for line in (root / name).read_text().splitlines() if line[:1].isalpha()}
+        for name in ("requirements-light.txt", "requirements.txt")
+    )
+    assert light < full
+    names = {re.split(r"[<>=\s]", line)[0] for line in light}
+    assert names >= {n for n in doctor.PACKAGES} | {doctor.ONNX} and not names & set(doctor.TORCH)
+    # what is imported when a module is, not inside a function, by everything but torch's own modules
+    heavy = {"torch", "open_clip", "timm"}
+    modules = {"PIL": "pillow", "skimage": "scikit-image", "pandas": "geopandas"}
+    for path in (root / "rsvlm_core").rglob("*.py"):
+        body = ast.parse(path.read_text("utf-8")).body
+        tops = {a.name.split(".")[0] for n in body if isinstance(n, ast.Import) for a in n.names}
+        tops |= {(n.module or "").split(".")[0] for n in body if isinstance(n, ast.ImportFrom)}
+        others = tops - set(sys.stdlib_module_names) - {"rsvlm_core"}
+        if not others & heavy:
+            assert {modules.get(o, o) for o in others} <= names, path
 
 
 def test_a_missing_package_is_a_fault_with_a_command(small_world, monkeypatch):
