@@ -16,8 +16,9 @@ from urllib.parse import quote
 from qgis.core import QgsApplication, QgsSettings, QgsTask
 from qgis.PyQt.QtCore import QObject, QProcess, pyqtSignal
 
-from . import backend, report, settings
+from . import backend, log, settings
 from .protocol import BackendError
+from .redaction import redact
 from .translate import tr
 
 CUDA = "cuda"  # the full list, with the libraries of a graphics card
@@ -186,8 +187,9 @@ class Builder(QObject):
         text = bytes(self._process.readAllStandardOutput()).decode("utf-8", "replace")
         for line in text.splitlines():
             if line.strip():
-                clean = report.redact(line.rstrip())
+                clean = redact(line.rstrip())
                 self._last = [*self._last[-40:], clean]
+                log.write(clean, show=False)
                 self.said.emit(clean)
 
     def _failed_to_start(self, fault: QProcess.ProcessError) -> None:

@@ -112,7 +112,7 @@ def heatmap(source: str, text: str, out: str, **options: Any) -> Request:
 
 
 def segment(sources: Sequence[str], texts: Sequence[str], out: str, **options: Any) -> Request:
-    """Outlines in `out`; options `threshold refine extent min_area_m2 mask_raster scores cosines bands model device`."""
+    """Outlines in `out`; options `threshold refine extent min_area_m2 mask_raster scores cosines` and those of all."""
     return _request("segment", sources=list(sources), texts=_texts(texts), out=out, **options)
 
 
@@ -134,5 +134,10 @@ def caption(source: str, **options: Any) -> Request:
 
 
 def ask(source: str, question: str, **options: Any) -> Request:
-    """An answer to a question about an extent; options `extent model device`."""
+    """An answer to a question about an extent; options `out` (what it rests on) `extent model device`."""
     return _request("ask", source=source, question=_texts([question.strip()] if question.strip() else [])[0], **options)
+
+
+def models(action: str, name: str = "", target: str = "") -> Request:
+    """The models there are (`list`), or one more under a name of the user's own (`add`)."""
+    return _request("models", action=action, name=name, target=target)

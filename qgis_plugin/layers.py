@@ -45,7 +45,7 @@ CONFIDENT = (0.0, 0.25, 0.5, 0.75, 1.0)
 ALIASES = {
     "rank": mark("Rank"), "score": mark("Score (cosine)"), "confidence": mark("Confidence"), "text": mark("Text"),
     "source": mark("Raster"), "model": mark("Model"), "gsd_m": mark("Pixel size (m)"), "area_m2": mark("Area (m²)"),
-    "mean_score": mark("Mean score"), "class": mark("Class"),
+    "mean_score": mark("Mean score"), "class": mark("Class"), "evidence": mark("Evidence"),
 }
 
 
@@ -89,6 +89,15 @@ def style_masks(layer: QgsVectorLayer, texts: Sequence[str] | None = None) -> No
     texts = list(texts or _texts(layer))
     layer.setRenderer(QgsCategorizedSymbolRenderer("text", [
         QgsRendererCategory(text, _outline(colour_of(texts, text), 0.4, 90), text) for text in texts
+    ]))
+
+
+def style_evidence(layer: QgsVectorLayer) -> None:
+    """What an answer rests on: a tinted outline a subject, and dashed the views that show it."""
+    texts = _texts(layer)
+    layer.setRenderer(QgsCategorizedSymbolRenderer("if(\"evidence\" = 'view', 'view', \"text\")", [
+        *(QgsRendererCategory(text, _outline(colour_of(texts, text), 0.4, 90), text) for text in texts),
+        QgsRendererCategory("view", _outline("#1a1a1a", 0.5, 0, "dash"), tr("views that show it")),
     ]))
 
 

@@ -10,6 +10,7 @@ from qgis.PyQt.QtCore import QCoreApplication, Qt, QTranslator
 from qgis.PyQt.QtGui import QIcon, QKeySequence
 from qgis.PyQt.QtWidgets import QAction
 
+from . import log
 from .provider import RsvlmProvider
 from .translate import tr
 
@@ -25,7 +26,7 @@ class SearchImageryByText:
         self.dock: Any = None
         self._actions: list[QAction] = []
         self._session: Any = None
-        self._layer_action: Any = None
+        self._layer_actions: list[QAction] = []
         self._options: Any = None
         self._locator: Any = None
         self._bell: Any = None
@@ -74,10 +75,14 @@ class SearchImageryByText:
         from .gui.locator import Bell, SearchLocator
         from .gui.options_page import OptionsFactory
 
-        self._layer_action = QAction(QIcon(os.path.join(HERE, "icons", "search.svg")),
-                                     tr("Search this layer by text…"), self.iface.mainWindow())
-        self._layer_action.triggered.connect(lambda: self.dock.show_for(self.iface.activeLayer()))
-        self.iface.addCustomActionForLayerType(self._layer_action, "", compat.RASTER_LAYER, True)
+        for icon, words, work in (
+            ("search.svg", tr("Search this layer by text…"), lambda: self.dock.show_for(self.iface.activeLayer())),
+            ("training.svg", tr("Make a training set of this layer…"), self._make_training_set),
+        ):
+            action = QAction(QIcon(os.path.join(HERE, "icons", icon)), words, self.iface.mainWindow())
+            action.triggered.connect(lambda checked=False, work=work: work())
+            self.iface.addCustomActionForLayerType(action, "", compat.RASTER_LAYER, True)
+            self._layer_actions.append(action)
         self._options = OptionsFactory(self.dock.settings_changed)
         self.iface.registerOptionsWidgetFactory(self._options)
         self._bell = Bell()
@@ -85,17 +90,30 @@ class SearchImageryByText:
         self._locator = SearchLocator(self._bell)
         self.iface.registerLocatorFilter(self._locator)
 
+    def _make_training_set(self) -> None:
+        """The algorithm's own dialog, with the raster in it."""
+        layer = self.iface.activeLayer()
+        try:
+            from processing import execAlgorithmDialog
+        except ImportError:  # QGIS's plugin Processing is switched off
+            self.iface.messageBar().pushMessage(
+                tr("Search imagery by text"), tr("Switch the plugin Processing on in the plugin manager."))
+            return
+        execAlgorithmDialog("rsvlm:maketrainingset", {"INPUT": layer.id()} if layer is not None else {})
+
     def unload(self) -> None:
         """Take everything out again, children last."""
         if self.provider is not None:
             QgsApplication.processingRegistry().removeProvider(self.provider)
             self.provider = None
-        if self._layer_action is not None:
-            self.iface.removeCustomActionForLayerType(self._layer_action)
+        for action in self._layer_actions:
+            self.iface.removeCustomActionForLayerType(action)
+            action.deleteLater()
+        self._layer_actions.clear()
+        if self._options is not None:
             self.iface.unregisterOptionsWidgetFactory(self._options)
             self.iface.deregisterLocatorFilter(self._locator)
-            self._layer_action.deleteLater()
-            self._layer_action = self._options = self._locator = self._bell = None
+            self._options = self._locator = self._bell = None
         for action in self._actions:
             self.iface.removePluginRasterMenu(tr("Search imagery by text"), action)
             self.iface.removeToolBarIcon(action)
@@ -109,6 +127,7 @@ class SearchImageryByText:
         if self._session is not None:
             self._session.close()
             self._session = None
+        log.close()
         if self._translator is not None:
             QCoreApplication.removeTranslator(self._translator)
             self._translator = None

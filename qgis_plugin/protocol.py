@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from .engine_words import spoken
 from .translate import tr
 
 MAJOR = 1
@@ -64,10 +65,11 @@ class Message:
         """The exception that an `error` line stands for."""
         inner = self.body.get("error")
         body = inner if isinstance(inner, dict) else self.body
-        return BackendError(
+        message, remedy = spoken(
             str(body.get("message") or tr("The search engine failed without a message.")),
-            str(body.get("remedy") or ""),
-            str(body.get("code") or "bug"),
+            str(body.get("remedy") or ""))
+        return BackendError(
+            message, remedy, str(body.get("code") or "bug"),
             str(body.get("traceback") or body.get("details") or ""),
         )
 

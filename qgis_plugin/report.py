@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import platform
-import re
 from collections.abc import Mapping
 from typing import Any, Callable
 
@@ -15,20 +12,8 @@ from qgis.PyQt.QtCore import PYQT_VERSION_STR, QT_VERSION_STR
 
 from . import backend, jobs, worker_client
 from .protocol import BackendError
+from .redaction import redact
 from .translate import tr
-
-
-def redact(text: str) -> str:
-    """`text` without home folder, user name, and what stands before an @ in an address."""
-    home = os.path.expanduser("~")
-    if len(home) > 3:
-        text = text.replace(home, "~").replace(home.replace("\\", "/"), "~")
-    text = re.sub(r"(//)[^/@\s]+@", r"\1…@", text)
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError, ImportError):  # no such user in the system's list
-        return text
-    return re.sub(rf"(?<=[/\\]){re.escape(user)}(?=[/\\]|$)", "…", text) if len(user) > 2 else text
 
 
 def _section(title: str, facts: Mapping[str, Any]) -> list[str]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from qgis.core import QgsApplication, QgsMessageLog, QgsTask
+from qgis.core import QgsApplication, QgsTask
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
-from . import backend
+from . import backend, log
 from .protocol import SILENCE_S, BackendError, Message, Remaining, Request
 from .translate import tr
 from .worker_client import GRACE_S, Worker
-
-LOG_TAB = "Search imagery by text"
 
 
 class FindTask(QgsTask):
@@ -212,8 +210,8 @@ class Session(QObject):
     def _end(self, outputs: dict[str, Any] | None, fault: BackendError | None) -> None:
         request, self._request = self._request, None
         self._number, self._stop_at = None, None
-        if fault is not None and fault.details:
-            QgsMessageLog.logMessage(fault.details, LOG_TAB)
+        if fault is not None and fault.code != "stopped":
+            log.write(f"{request.op if request else ''}: {fault}\n{fault.details}".strip(), "warning")
         if self._was_silent:
             self._was_silent = False
             self.silent.emit(False)

@@ -10,6 +10,7 @@ The mapping from repository to plugin lies here and nowhere else. The zip is rep
 from __future__ import annotations
 
 import argparse
+import ast
 import configparser
 import shutil
 import sys
@@ -27,6 +28,8 @@ LEFT_OUT = ("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 SUFFIXES_LEFT_OUT = (".pyc", ".pyo", ".ts", ".orig", "ruff.toml", ".tmp", ".swp", ".DS_Store")
 BINARIES = (".so", ".pyd", ".dll", ".dylib", ".exe", ".bin", ".a", ".o")
 REQUIRED = ("name", "description", "version", "qgisMinimumVersion", "author", "email", "about", "tracker", "repository")
+# what `training_set.py` of the plugin runs; what these import of `training` travels too, nothing else of it
+BUILDER = ("training.build.__main__", "training.build.rs_landmarks", "training.build.language_models")
 FIXED_TIME = (2020, 1, 1, 0, 0, 0)
 
 
@@ -43,8 +46,34 @@ def mapping(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
             inner = path.relative_to(folder)
             if path.is_file() and not path.name.endswith(SUFFIXES_LEFT_OUT) and not set(inner.parts) & set(LEFT_OUT):
                 yield prefix + inner.as_posix(), path
+    for path in sorted(builder_files(root)):
+        yield "backend/" + path.relative_to(root).as_posix(), path
     for path in sorted((root / "qgis_plugin" / "i18n").glob("*.ts")):
         yield f"i18n/{path.stem}.qm", path
+
+
+def builder_files(root: Path = ROOT) -> set[Path]:
+    """The modules of `training` that making a training set needs: `BUILDER`, and what they import at their top."""
+    found: set[Path] = set()
+    waiting = list(BUILDER)
+    while waiting:
+        parts = waiting.pop().split(".")
+        packages = [root.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1)]
+        files = [path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in packages]
+        for path in files:
+            if path not in found:
+                found.add(path)
+                waiting += [name for name in imports_of(path) if name.split(".")[0] == "training"]
+    return found
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Modules that a file imports at its top."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
 
 
 def content(inner: str, path: Path) -> bytes:

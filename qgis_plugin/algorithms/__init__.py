@@ -5,9 +5,11 @@ from .captionextent import CaptionExtent
 from .checkenvironment import CheckEnvironment
 from .classifytiles import ClassifyTiles
 from .heatmap import Heatmap
+from .maketrainingset import MakeTrainingSet
 from .searchbytext import SearchByText
 from .segmentbytext import SegmentByText
 
 ALGORITHMS = (
-    BuildIndex, SearchByText, Heatmap, SegmentByText, ClassifyTiles, CaptionExtent, CheckEnvironment,
+    BuildIndex, SearchByText, Heatmap, SegmentByText, ClassifyTiles, CaptionExtent, MakeTrainingSet,
+    CheckEnvironment,
 )

@@ -12,7 +12,6 @@ from qgis.core import (
     QgsField,
     QgsFields,
     QgsMapLayer,
-    QgsMessageLog,
     QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
@@ -21,6 +20,7 @@ from qgis.core import (
     QgsProcessingLayerPostProcessorInterface,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterExtent,
+    QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFile,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
@@ -32,14 +32,13 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QEventLoop, QThread, QTimer
 from qgis.PyQt.QtGui import QIcon
 
-from .. import export, jobs, settings, sources, worker_client
+from .. import export, jobs, log, settings, sources, worker_client
 from ..protocol import BackendError, Remaining, Request
 from ..translate import tr, unit_name
 
 ICONS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "icons")
 HELP = "https://github.com/rsvlm/rsvlm/blob/main/docs/plugin.md"
 ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
-LOG_TAB = "Search imagery by text"
 # taken from the child's layer as they are; `fid` and geometry make themselves
 HIDDEN_FIELDS = ("fid", "ogc_fid")
 
@@ -67,6 +66,8 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
 
     ID = ""
     ICON = "search.svg"
+    NAME = ""  # in the toolbox; marked for translation, like ABOUT, which stands beside the dialog
+    ABOUT = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,6 +79,14 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
     def name(self) -> str:
         """Stable id."""
         return self.ID
+
+    def displayName(self) -> str:
+        """In the toolbox."""
+        return tr(self.NAME)
+
+    def shortHelpString(self) -> str:
+        """Beside the dialog."""
+        return tr(self.ABOUT)
 
     def createInstance(self) -> RsvlmAlgorithm:
         """A fresh copy for one run."""
@@ -117,6 +126,17 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
     def add_extent(self) -> None:
         """`EXTENT`: where; all of the raster by default."""
         self.addParameter(QgsProcessingParameterExtent("EXTENT", tr("Only in this extent"), optional=True))
+
+    def add_options(self) -> None:
+        """`EXTENT`, `GSDS`, `BANDS`, `MODEL`: what nearly every one of them takes; `options` reads them."""
+        self.add_extent()
+        self.add_gsds()
+        self.add_bands()
+        self.add_model()
+
+    def add_polygons(self, name: str, words: str) -> None:
+        """An advanced, optional parameter for polygons."""
+        self.add_advanced(QgsProcessingParameterFeatureSource(name, words, [POLYGONS], optional=True))
 
     def add_model(self) -> None:
         """`MODEL`: advanced; the bundled one by default."""
@@ -208,6 +228,18 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
         """A string parameter without spaces around it; empty where not given."""
         return str(self.parameterAsString(parameters, name, context) or "").strip()
 
+    def number(self, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext) -> float | None:
+        """A number parameter; None where not given."""
+        return None if parameters.get(name) in (None, "") else self.parameterAsDouble(parameters, name, context)
+
+    def options(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> dict[str, Any]:
+        """What `add_options` declares, as options of a request."""
+        return {
+            "extent": self.extent(parameters, context),
+            "gsds": jobs.split_sizes(self.text(parameters, "GSDS", context)),
+            **self.common(parameters, context),
+        }
+
     def common(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> dict[str, Any]:
         """Bands, model and device; bands are those of the layer's style where none are given."""
         layer = self.parameterAsRasterLayer(parameters, "INPUT", context) if self.parameterDefinition("INPUT") else None
@@ -249,21 +281,28 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(self.ID)
         try:
             self._draw_layer(feedback)
-            result = worker_client.run(
-                self._request, Reporter(feedback).progress, Reporter(feedback).log, feedback.isCanceled)
+            result = self.work(self._request, parameters, context, feedback)
         except BackendError as error:
             if error.details:
-                QgsMessageLog.logMessage(error.details, LOG_TAB)
                 feedback.pushDebugInfo(error.details)
             if error.code == "stopped":
                 feedback.pushInfo(str(error))
                 return {}
+            log.write(f"{self.ID}: {error}\n{error.details}".strip(), "warning")
             raise QgsProcessingException(str(error)) from error
         failed = result.get("failed")
         if failed:
             feedback.reportError(tr("{} tiles could not be read; they are listed in the log.").format(
                 len(failed) if isinstance(failed, list) else failed), False)
         return self.outputs(result, parameters, context, feedback)
+
+    def work(
+        self, request: Request, parameters: Mapping[str, Any], context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Any]:
+        """Do the request in a child process; the thread of the run."""
+        reporter = Reporter(feedback)
+        return worker_client.run(request, reporter.progress, reporter.log, feedback.isCanceled)
 
     # handing results over
     def scratch(self, name: str) -> str:

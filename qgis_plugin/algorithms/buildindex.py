@@ -16,7 +16,7 @@ from qgis.core import (
 
 from .. import jobs
 from ..protocol import Request
-from ..translate import tr
+from ..translate import mark, tr
 from .base import RsvlmAlgorithm
 
 
@@ -24,28 +24,19 @@ class BuildIndex(RsvlmAlgorithm):
     """A raster's tiles, embedded once and searched in milliseconds ever after."""
 
     ID, ICON = "buildindex", "index.svg"
-
-    def displayName(self) -> str:
-        """In the toolbox."""
-        return tr("Build search index")
-
-    def shortHelpString(self) -> str:
-        """Beside the dialog."""
-        return tr(
-            "Cuts a raster into ground-sized tiles, computes what each shows, and keeps that in an index folder. "
-            "Searching an index takes milliseconds, however often.\n\n"
-            "Running it again on the same folder finishes what was left, adds a new raster, and does nothing where "
-            "nothing changed. Cancel keeps the finished part.\n\n"
-            "Everything is computed on this computer; no imagery leaves it."
-        )
+    NAME = mark("Build search index")
+    ABOUT = mark(
+        "Cuts a raster into ground-sized tiles, computes what each shows, and keeps that in an index folder. "
+        "Searching an index takes milliseconds, however often.\n\n"
+        "Running it again on the same folder finishes what was left, adds a new raster, and does nothing where "
+        "nothing changed. Cancel keeps the finished part.\n\n"
+        "Everything is computed on this computer; no imagery leaves it."
+    )
 
     def initAlgorithm(self, config: Any = None) -> None:
         """Parameters and outputs."""
         self.add_input()
-        self.add_extent()
-        self.add_gsds()
-        self.add_bands()
-        self.add_model()
+        self.add_options()
         self.add_advanced(QgsProcessingParameterBoolean(
             "FRESH", tr("Start afresh instead of continuing"), defaultValue=False))
         self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", tr("Index folder (….rsindex)")))

@@ -15,7 +15,7 @@ from qgis.core import (
 
 from .. import jobs
 from ..protocol import Request
-from ..translate import tr
+from ..translate import mark, tr
 from .base import RsvlmAlgorithm
 
 
@@ -23,17 +23,11 @@ class CaptionExtent(RsvlmAlgorithm):
     """A place in, a sentence out."""
 
     ID, ICON = "captionextent", "caption.svg"
-
-    def displayName(self) -> str:
-        """In the toolbox."""
-        return tr("Caption extent")
-
-    def shortHelpString(self) -> str:
-        """Beside the dialog."""
-        return tr(
-            "Describes in a sentence what an extent of a raster shows. With a question, answers that instead. "
-            "Extents of a few hundred metres work best."
-        )
+    NAME = mark("Caption extent")
+    ABOUT = mark(
+        "Describes in a sentence what an extent of a raster shows. With a question, answers that instead. "
+        "Extents of a few hundred metres work best."
+    )
 
     def initAlgorithm(self, config: Any = None) -> None:
         """Parameters and outputs."""

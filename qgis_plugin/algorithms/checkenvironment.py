@@ -13,7 +13,7 @@ from qgis.core import (
 )
 
 from .. import report
-from ..translate import tr
+from ..translate import mark, tr
 from .base import Reporter, RsvlmAlgorithm
 
 
@@ -21,17 +21,11 @@ class CheckEnvironment(RsvlmAlgorithm):
     """Whether the search engine can work here, and what to do when it cannot."""
 
     ID, ICON = "checkenvironment", "check.svg"
-
-    def displayName(self) -> str:
-        """In the toolbox."""
-        return tr("Check environment")
-
-    def shortHelpString(self) -> str:
-        """Beside the dialog."""
-        return tr(
-            "Starts the search engine and reports versions, devices, memory and models, and what to do about what is "
-            "wrong. The report holds no user name and no home folder, so it can be pasted into an issue."
-        )
+    NAME = mark("Check environment")
+    ABOUT = mark(
+        "Starts the search engine and reports versions, devices, memory and models, and what to do about what is "
+        "wrong. The report holds no user name and no home folder, so it can be pasted into an issue."
+    )
 
     def initAlgorithm(self, config: Any = None) -> None:
         """Parameters and outputs."""

@@ -15,7 +15,7 @@ from qgis.core import (
 
 from .. import jobs, layers
 from ..protocol import Request
-from ..translate import tr
+from ..translate import mark, tr
 from .base import POLYGONS, RsvlmAlgorithm
 
 
@@ -23,26 +23,17 @@ class ClassifyTiles(RsvlmAlgorithm):
     """The best of several texts for each tile."""
 
     ID, ICON = "classifytiles", "classify.svg"
-
-    def displayName(self) -> str:
-        """In the toolbox."""
-        return tr("Classify tiles")
-
-    def shortHelpString(self) -> str:
-        """Beside the dialog."""
-        return tr(
-            "Gives every tile of a raster the class that fits it best, with its score. Classes are free words, "
-            "separated by commas. It also serves to compare how well different wordings work."
-        )
+    NAME = mark("Classify tiles")
+    ABOUT = mark(
+        "Gives every tile of a raster the class that fits it best, with its score. Classes are free words, "
+        "separated by commas. It also serves to compare how well different wordings work."
+    )
 
     def initAlgorithm(self, config: Any = None) -> None:
         """Parameters and outputs."""
         self.add_input()
         self.addParameter(QgsProcessingParameterString("TEXT", tr("Classes (separated by commas)")))
-        self.add_extent()
-        self.add_gsds()
-        self.add_bands()
-        self.add_model()
+        self.add_options()
         self.addParameter(QgsProcessingParameterFeatureSink("OUTPUT", tr("Classified tiles"), POLYGONS))
         self.addOutput(QgsProcessingOutputNumber("COUNT", tr("Number of tiles")))
 
@@ -53,9 +44,7 @@ class ClassifyTiles(RsvlmAlgorithm):
             self.sources(parameters, context)[0],
             jobs.split_classes(self.text(parameters, "TEXT", context)),
             self._path,
-            extent=self.extent(parameters, context),
-            gsds=jobs.split_sizes(self.text(parameters, "GSDS", context)),
-            **self.common(parameters, context),
+            **self.options(parameters, context),
         )
 
     def outputs(

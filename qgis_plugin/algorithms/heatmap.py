@@ -14,7 +14,7 @@ from qgis.core import (
 
 from .. import jobs, layers
 from ..protocol import Request
-from ..translate import tr
+from ..translate import mark, tr
 from .base import RsvlmAlgorithm
 
 
@@ -22,27 +22,18 @@ class Heatmap(RsvlmAlgorithm):
     """How much each place looks like a text."""
 
     ID, ICON = "heatmap", "heatmap.svg"
-
-    def displayName(self) -> str:
-        """In the toolbox."""
-        return tr("Score heatmap")
-
-    def shortHelpString(self) -> str:
-        """Beside the dialog."""
-        return tr(
-            "Writes a raster of scores: how much each place looks like a text. Places without data stay empty.\n\n"
-            "Scores rank places for one text; they are not comparable between texts."
-        )
+    NAME = mark("Score heatmap")
+    ABOUT = mark(
+        "Writes a raster of scores: how much each place looks like a text. Places without data stay empty.\n\n"
+        "Scores rank places for one text; they are not comparable between texts."
+    )
 
     def initAlgorithm(self, config: Any = None) -> None:
         """Parameters and outputs."""
         self.add_input(optional=True)
         self.add_index()
         self.addParameter(QgsProcessingParameterString("TEXT", tr("What to look for")))
-        self.add_extent()
-        self.add_gsds()
-        self.add_bands()
-        self.add_model()
+        self.add_options()
         self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", tr("Heatmap")))
 
     def request(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> Request:
@@ -51,9 +42,7 @@ class Heatmap(RsvlmAlgorithm):
         self._text = self.text(parameters, "TEXT", context)
         return jobs.heatmap(
             self.sources(parameters, context)[0], self._text, self._out,
-            extent=self.extent(parameters, context),
-            gsds=jobs.split_sizes(self.text(parameters, "GSDS", context)),
-            **self.common(parameters, context),
+            **self.options(parameters, context),
         )
 
     def outputs(

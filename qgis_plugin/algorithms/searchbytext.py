@@ -11,14 +11,13 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingParameterFeatureSink,
-    QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
     QgsProcessingParameterString,
 )
 
 from .. import jobs, layers, sources
 from ..protocol import Request
-from ..translate import tr
+from ..translate import mark, tr
 from .base import POLYGONS, RsvlmAlgorithm
 
 
@@ -26,41 +25,29 @@ class SearchByText(RsvlmAlgorithm):
     """Words in, ranked places out."""
 
     ID, ICON = "searchbytext", "search.svg"
-
-    def displayName(self) -> str:
-        """In the toolbox."""
-        return tr("Search by text")
-
-    def shortHelpString(self) -> str:
-        """Beside the dialog."""
-        return tr(
-            "Finds the places of a raster that look like a text and returns them as ranked polygons with a score (the "
-            "cosine of the model) and a confidence between 0 and 1 that can be compared between texts.\n\n"
-            "Several texts are separated by semicolons. With a raster, the index is built on the first search and "
-            "kept; with an index folder the search takes milliseconds.\n\n"
-            "Short descriptions of what is seen from above work best: “a harbour with small boats”, “solar panels on a "
-            "roof”, “dense forest”. Everything is computed on this computer; no imagery leaves it."
-        )
+    NAME = mark("Search by text")
+    ABOUT = mark(
+        "Finds the places of a raster that look like a text and returns them as ranked polygons with a score (the "
+        "cosine of the model) and a confidence between 0 and 1 that can be compared between texts.\n\n"
+        "Several texts are separated by semicolons. With a raster, the index is built on the first search and "
+        "kept; with an index folder the search takes milliseconds.\n\n"
+        "Short descriptions of what is seen from above work best: “a harbour with small boats”, “solar panels on a "
+        "roof”, “dense forest”. Everything is computed on this computer; no imagery leaves it."
+    )
 
     def initAlgorithm(self, config: Any = None) -> None:
         """Parameters and outputs."""
         self.add_input(optional=True)
         self.add_index()
         self.addParameter(QgsProcessingParameterString("TEXT", tr("What to look for (several: separated by ;)")))
-        self.add_extent()
         self.addParameter(QgsProcessingParameterNumber(
             "TOP", tr("Number of places"), QgsProcessingParameterNumber.Type.Integer, 50, False, 1, 10000))
         self.add_advanced(QgsProcessingParameterNumber(
             "MIN_SCORE", tr("Lowest score"), QgsProcessingParameterNumber.Type.Double, None, True, -1.0, 1.0))
-        self.add_advanced(QgsProcessingParameterFeatureSource("WITHIN", tr("Only inside these polygons"), [POLYGONS],
-                                                              optional=True))
-        self.add_advanced(QgsProcessingParameterFeatureSource(
-            "LIKE", tr("More like these examples"), [POLYGONS], optional=True))
-        self.add_advanced(QgsProcessingParameterFeatureSource(
-            "UNLIKE", tr("Not like these examples"), [POLYGONS], optional=True))
-        self.add_gsds()
-        self.add_bands()
-        self.add_model()
+        self.add_polygons("WITHIN", tr("Only inside these polygons"))
+        self.add_polygons("LIKE", tr("More like these examples"))
+        self.add_polygons("UNLIKE", tr("Not like these examples"))
+        self.add_options()
         self.addParameter(QgsProcessingParameterFeatureSink("OUTPUT", tr("Places found"), POLYGONS))
         self.addOutput(QgsProcessingOutputNumber("COUNT", tr("Number of places found")))
         self.addOutput(QgsProcessingOutputNumber("BEST_SCORE", tr("Best score")))
@@ -78,17 +65,14 @@ class SearchByText(RsvlmAlgorithm):
         """Search."""
         self._texts = jobs.split_texts(self.text(parameters, "TEXT", context))
         self._path = self.scratch("hits.gpkg")
-        lowest = parameters.get("MIN_SCORE")
         return jobs.search(
             self.sources(parameters, context), self._texts, self._path,
             self.parameterAsInt(parameters, "TOP", context),
-            min_score=None if lowest in (None, "") else self.parameterAsDouble(parameters, "MIN_SCORE", context),
-            extent=self.extent(parameters, context),
+            min_score=self.number(parameters, "MIN_SCORE", context),
             within=self._polygons(parameters, "WITHIN", context),
             like=self._polygons(parameters, "LIKE", context),
             unlike=self._polygons(parameters, "UNLIKE", context),
-            gsds=jobs.split_sizes(self.text(parameters, "GSDS", context)),
-            **self.common(parameters, context),
+            **self.options(parameters, context),
         )
 
     def outputs(

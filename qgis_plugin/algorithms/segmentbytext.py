@@ -18,7 +18,7 @@ from qgis.core import (
 
 from .. import jobs, layers
 from ..protocol import BackendError, Request
-from ..translate import tr
+from ..translate import mark, tr
 from .base import POLYGONS, RsvlmAlgorithm
 
 REFINEMENTS = ["none", "edges", "sam"]
@@ -28,34 +28,25 @@ class SegmentByText(RsvlmAlgorithm):
     """Words in, outlines out."""
 
     ID, ICON = "segmentbytext", "segment.svg"
-
-    def displayName(self) -> str:
-        """In the toolbox."""
-        return tr("Segment by text")
-
-    def shortHelpString(self) -> str:
-        """Beside the dialog."""
-        return tr(
-            "Outlines what a text names and returns polygons with score, confidence and area.\n\n"
-            "Several classes are separated by semicolons; each pixel then takes the class that fits best, or none.\n\n"
-            "Threshold: auto chooses it from the scores; a number sets it. Refinement: none, edges (snaps outlines to "
-            "edges in the image) or sam (segment-geospatial, when it is installed).\n\n"
-            "Everything is computed on this computer; no imagery leaves it."
-        )
+    NAME = mark("Segment by text")
+    ABOUT = mark(
+        "Outlines what a text names and returns polygons with score, confidence and area.\n\n"
+        "Several classes are separated by semicolons; each pixel then takes the class that fits best, or none.\n\n"
+        "Threshold: auto chooses it from the scores; a number sets it. Refinement: none, edges (snaps outlines to "
+        "edges in the image) or sam (segment-geospatial, when it is installed).\n\n"
+        "Everything is computed on this computer; no imagery leaves it."
+    )
 
     def initAlgorithm(self, config: Any = None) -> None:
         """Parameters and outputs."""
         self.add_input()
         self.addParameter(QgsProcessingParameterString("TEXT", tr("What to outline (several classes: separated by ;)")))
-        self.add_extent()
         self.addParameter(QgsProcessingParameterString("THRESHOLD", tr("Threshold (a number, or auto)"), "auto"))
         self.addParameter(QgsProcessingParameterEnum(
             "REFINE", tr("Refinement of outlines"), REFINEMENTS, False, "none", False, True))
         self.addParameter(QgsProcessingParameterNumber(
             "MIN_AREA", tr("Smallest area (m²)"), QgsProcessingParameterNumber.Type.Double, None, True, 0.0))
-        self.add_gsds()
-        self.add_bands()
-        self.add_model()
+        self.add_options()
         self.addParameter(QgsProcessingParameterFeatureSink("OUTPUT", tr("Outlines"), POLYGONS))
         self.addParameter(QgsProcessingParameterRasterDestination(
             "MASK_RASTER", tr("Mask raster"), optional=True, createByDefault=False))
@@ -79,16 +70,14 @@ class SegmentByText(RsvlmAlgorithm):
             name: self.parameterAsOutputLayer(parameters, name, context)
             for name in ("MASK_RASTER", "SCORES") if parameters.get(name) not in (None, "")
         }
-        smallest = parameters.get("MIN_AREA")
+        options = self.options(parameters, context)
+        sizes = options.pop("gsds") or [None]
         return jobs.segment(
             self.sources(parameters, context), self._texts, self._path,
             threshold=jobs.threshold(self.text(parameters, "THRESHOLD", context)),
             refine=self.parameterAsEnumString(parameters, "REFINE", context) or "none",
-            extent=self.extent(parameters, context),
-            gsd=(jobs.split_sizes(self.text(parameters, "GSDS", context)) or [None])[0],
-            min_area_m2=None if smallest in (None, "") else self.parameterAsDouble(parameters, "MIN_AREA", context),
-            mask_raster=self._rasters.get("MASK_RASTER"), scores=self._rasters.get("SCORES"),
-            **self.common(parameters, context),
+            gsd=sizes[0], min_area_m2=self.number(parameters, "MIN_AREA", context),
+            mask_raster=self._rasters.get("MASK_RASTER"), scores=self._rasters.get("SCORES"), **options,
         )
 
     def outputs(

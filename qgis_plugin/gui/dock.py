@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
-from qgis.core import Qgis, QgsMapLayer, QgsMessageLog, QgsProject, QgsRasterLayer
+from qgis.core import Qgis, QgsProject, QgsRasterLayer
 from qgis.gui import QgsDockWidget
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QFormLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
-from .. import indexes, jobs, layers, settings, sources
+from .. import indexes, jobs, layers, log, settings, sources
 from ..protocol import BackendError, Request
-from ..session import LOG_TAB, Session
+from ..session import Session
 from ..translate import tr
 from .describe_tab import DescribeTab
 from .layer_box import LayerBox
 from .outline_tab import OutlineTab
 from .progress_bar import ProgressStrip
 from .report_dialog import ReportDialog
+from .results import Results
 from .search_tab import SearchTab
 from .setup_dialog import SetupDialog
 from .web_layers import WebLayers
@@ -41,9 +41,9 @@ class SearchDock(QgsDockWidget):
         self._iface, self._session = iface, session
         self._done: Done | None = None
         self._again: tuple[Request, str, Done] | None = None
+        self._running = ""
         self._left = False
         self._seen = False
-        self._latest: dict[str, QgsMapLayer] = {}
 
         self.layer = LayerBox()
         self.where = WhereBox(iface.mapCanvas())
@@ -51,6 +51,7 @@ class SearchDock(QgsDockWidget):
         self.outline = OutlineTab(iface)
         self.describe = DescribeTab(iface)
         self.web = WebLayers(iface)
+        self.results = Results(self.search, self.outline, self.describe, self._pictures)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.search, QIcon(os.path.join(ICONS, "search.svg")), tr("Search"))
         self.tabs.addTab(self.outline, QIcon(os.path.join(ICONS, "segment.svg")), tr("Outline"))
@@ -95,6 +96,7 @@ class SearchDock(QgsDockWidget):
         session.ended.connect(self._ended)
         session.looked.connect(self._looked)
         iface.currentLayerChanged.connect(self._follow)
+        QgsProject.instance().cleared.connect(self._project_closed)
         self._follow(iface.activeLayer())
         self._show_index()
 
@@ -104,6 +106,7 @@ class SearchDock(QgsDockWidget):
             return
         self._left = True
         self._iface.currentLayerChanged.disconnect(self._follow)
+        QgsProject.instance().cleared.disconnect(self._project_closed)
         for signal, slot in (
             (self._session.changed, self._state), (self._session.progressed, self.progress.progress),
             (self._session.silent, self._silent), (self._session.logged, self._log),
@@ -170,7 +173,7 @@ class SearchDock(QgsDockWidget):
                 [source, *others], self._extent(layer), self.where.within(), out, **self._common())
             self.search.remember()
             self._run(request, tr("Searching for “{}”…").format(words),
-                      lambda result: self._show_hits(layer, request, result))
+                      lambda result: self.results.show_hits(layer, request, result))
 
         self._ask(ask)
 
@@ -215,7 +218,7 @@ class SearchDock(QgsDockWidget):
             out = layers.result_path(settings.results_folder(), "heatmap", text, ".tif")
             request = jobs.heatmap(source, text, out, extent=self.where.extent(layer), **self._common())
             self._run(request, tr("Heatmap of “{}”…").format(text),
-                      lambda result: self._show_heatmap(layer, request, result))
+                      lambda result: self.results.show_heatmap(layer, request, result))
 
         self._ask(ask)
 
@@ -230,7 +233,7 @@ class SearchDock(QgsDockWidget):
             request = self.outline.request(
                 [source, *others], self._extent(layer), out, scores, cosines, **self._common())
             self._run(request, tr("Outlining “{}”…").format(words),
-                      lambda result: self._show_masks(layer, request, result))
+                      lambda result: self.results.show_masks(layer, request, result))
 
         self._ask(ask)
 
@@ -250,9 +253,11 @@ class SearchDock(QgsDockWidget):
         def ask(layer: QgsRasterLayer, source: str) -> None:
             extent = self.where.extent(layer)
             place = self.describe.place(layer, extent)
-            request = self.describe.answer_request(source, extent, **self._common(bands=False))
+            question = self.describe.question.text().strip()
+            out = layers.result_path(settings.results_folder(), "evidence", question, ".gpkg")
+            request = self.describe.answer_request(source, extent, out=out, **self._common(bands=False))
             self._run(request, tr("Looking at the place…"),
-                      lambda result: self.describe.show_answer(place, request, result))
+                      lambda result: self.results.show_evidence(layer, place, request, result))
 
         self._ask(ask)
 
@@ -306,9 +311,17 @@ class SearchDock(QgsDockWidget):
 
     def _run(self, request: Request, words: str, done: Done) -> None:
         self._session.run(request)
+        self._running = request.op
         self._done = done
         self._again = (request, words, done)
         self.progress.begin(words)
+
+    def _project_closed(self) -> None:
+        """What was asked in one project must not appear in the next; an index belongs to its raster and goes on."""
+        self._again = None
+        self.web.cancel()
+        if self._running != "build_index":
+            self._session.stop()
 
     def _run_again(self) -> None:
         """After the engine died: the same request to a new one, which continues what is finished."""
@@ -339,7 +352,6 @@ class SearchDock(QgsDockWidget):
         bar = self._iface.messageBar()
         words = bar.createMessage(self.windowTitle(), str(fault))
         if fault.details:
-            QgsMessageLog.logMessage(fault.details, LOG_TAB)
             button = QPushButton(tr("Log"))
             button.clicked.connect(self._iface.openMessageLog)
             words.layout().addWidget(button)
@@ -376,60 +388,12 @@ class SearchDock(QgsDockWidget):
             self.progress.say(tr("The search engine has not been heard for a while. Wait, or Cancel."))
 
     def _log(self, level: str, text: str) -> None:
-        levels = {"warning": Qgis.MessageLevel.Warning, "error": Qgis.MessageLevel.Critical}
-        QgsMessageLog.logMessage(text, LOG_TAB, levels.get(level, Qgis.MessageLevel.Info), level == "error")
-
-    # what answers become
-    def _about(
-        self, layer_name: str, request: Request, result: dict[str, Any], texts: list[str] | None = None
-    ) -> dict[str, Any]:
-        params = request.params
-        return layers.about(**{
-            tr("Text"): "; ".join(texts or params.get("texts", [params.get("text", "")])), tr("Raster"): layer_name,
-            tr("Model"): params.get("model", "") or tr("bundled"), tr("Threshold"): result.get("threshold"),
-            tr("Refinement"): params.get("refine"), tr("Extent"): params.get("extent"),
-            tr("Failed tiles"): result.get("failed"), tr("Time"): datetime.now().isoformat(timespec="seconds"),
-        })
-
-    def _show_hits(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
-        texts = list(request.params.get("texts", []))
-        name = layers.name_of(raster)
-        title = tr("Places: {}").format("; ".join(texts) or tr("like the examples"))
-        layer = layers.open_vector(
-            request.params["out"], title, self._about(name, request, result))
-        layers.style_hits(layer, texts)
-        self._newest("hits", layer, name)
-        self.search.show_result(layer, self._pictures(raster), result, texts)
-
-    def _show_heatmap(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
-        name = layers.name_of(raster)
-        layer = layers.open_raster(
-            request.params["out"], tr("Heatmap: {}").format(request.params["text"]),
-            self._about(name, request, result))
-        layers.style_heatmap(layer)
-        layers.add(QgsProject.instance(), layer, tr("Search: {}").format(name), on_top=False)
-        self.search.show_heatmap(layer)
-
-    def _show_masks(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
-        texts = self.outline.texts_of(request)
-        name = layers.name_of(raster)
-        layer = layers.open_vector(
-            request.params["out"], tr("Outlines: {}").format("; ".join(texts)),
-            self._about(name, request, result, texts))
-        layers.style_masks(layer, texts)
-        self._newest("masks", layer, name)
-        self.outline.show_result(layer, self._pictures(raster), result, request)
+        log.write(text, level)
 
     def _pictures(self, raster: Any) -> list[QgsRasterLayer]:
         """What small pictures are drawn from."""
         first = self.web.picture_layer(raster)
         return [*([first] if first is not None else []), *self.layer.others()]
-
-    def _newest(self, kind: str, layer: QgsMapLayer, raster_name: str) -> None:
-        """Add a result and hide those before it, which stay in the project."""
-        for old in self._latest.values():
-            layers.hide(QgsProject.instance(), old)
-        self._latest[kind] = layers.add(QgsProject.instance(), layer, tr("Search: {}").format(raster_name))
 
     def _follow(self, layer: Any) -> None:
         """The raster that is active in the layer panel is the one to search, unless it is a result of ours."""

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactory
 from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from .. import backend, settings
 from ..translate import tr
-from .report_dialog import ReportDialog
+from .model_box import ModelBox
+from .report_dialog import ReportDialog, open_log
 from .setup_dialog import SetupDialog
 from .where import ICONS
 
@@ -31,8 +32,9 @@ class OptionsPage(QgsOptionsPageWidget):
         self.device.setEditable(True)
         self.device.addItems(DEVICES)
         self.device.setCurrentText(settings.device())
-        self.model = QLineEdit(settings.model())
-        self.model.setPlaceholderText(tr("the bundled one; or a folder, or open_clip:NAME/PRETRAINED"))
+        self.model = ModelBox()
+        self.model.fill()
+        self.destroyed.connect(self.model.leave)
         self.index = self._folder(settings.index_folder(), tr("the user’s cache"))
         self.results = self._folder(settings.results_folder(), "")
         self.certificates = QgsFileWidget()
@@ -46,7 +48,7 @@ class OptionsPage(QgsOptionsPageWidget):
         form.addRow(tr("Certificates for Set up"), self.certificates)
         buttons = QHBoxLayout()
         for words, work in ((tr("Set up…"), self._set_up), (tr("Check environment…"), self._check),
-                            (tr("Clear search history"), settings.clear_history)):
+                            (tr("Open log file"), open_log), (tr("Clear search history"), settings.clear_history)):
             button = QPushButton(words)
             button.clicked.connect(lambda checked=False, work=work: work())
             buttons.addWidget(button)
@@ -60,7 +62,7 @@ class OptionsPage(QgsOptionsPageWidget):
         """OK or Apply was pressed."""
         settings.set_interpreter(self.python.filePath())
         settings.set_device(self.device.currentText().strip() or "auto")
-        settings.set_model(self.model.text())
+        settings.set_model(self.model.name())
         settings.set_index_folder(self.index.filePath())
         settings.set_results_folder(self.results.filePath())
         settings.set_certificates(self.certificates.filePath())

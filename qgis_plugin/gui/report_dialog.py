@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from qgis.core import QgsApplication, QgsTask
-from qgis.PyQt.QtGui import QGuiApplication
+from qgis.PyQt.QtCore import QUrl
+from qgis.PyQt.QtGui import QDesktopServices, QGuiApplication
 from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
-from .. import report
+from .. import log, report
 from ..translate import tr
+
+
+def open_log() -> None:
+    """Show the plugin's log file in the program that the system has for it; it is made when there is none."""
+    log.write(tr("Log opened"), show=False)
+    QDesktopServices.openUrl(QUrl.fromLocalFile(log.path()))
 
 
 class ReportTask(QgsTask):
@@ -44,6 +51,9 @@ class ReportDialog(QDialog):
         close.clicked.connect(self.accept)
         buttons = QHBoxLayout()
         buttons.addWidget(QLabel(tr("No user name and no home folder is in it.")), 1)
+        log_file = QPushButton(tr("Open log file"))
+        log_file.clicked.connect(open_log)
+        buttons.addWidget(log_file)
         buttons.addWidget(copy)
         buttons.addWidget(close)
         column = QVBoxLayout(self)

@@ -4,8 +4,8 @@
  <context>
   <name>SearchImageryByText</name>
   <message>
-   <source>&lt;p&gt;&lt;b&gt;Type what you are looking for, and get the places in your images.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Everything is computed on this computer: no account, no upload. The search engine runs in a Python of its own, which has to be set up once (a few minutes, about 2 GB).&lt;/p&gt;</source>
-   <translation>&lt;p&gt;&lt;b&gt;Geben Sie ein, was Sie suchen, und erhalten Sie die Orte in Ihren Bildern.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Alles wird auf diesem Computer berechnet: kein Konto, kein Hochladen. Die Suchmaschine läuft in einem eigenen Python, das einmal eingerichtet werden muss (einige Minuten, etwa 2 GB).&lt;/p&gt;</translation>
+   <source>&lt;p&gt;&lt;b&gt;Type what you are looking for, and get the places in your images.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Everything is computed on this computer: no account, no upload. The search engine runs in a Python of its own, which has to be set up once (a few minutes).&lt;/p&gt;</source>
+   <translation>&lt;p&gt;&lt;b&gt;Geben Sie ein, was Sie suchen, und erhalten Sie die Orte in Ihren Bildern.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Alles wird auf diesem Computer berechnet: kein Konto, kein Hochladen. Die Suchmaschine läuft in einem eigenen Python, das einmal eingerichtet werden muss (einige Minuten).&lt;/p&gt;</translation>
   </message>
   <message>
    <source>A file cannot be written.</source>
@@ -20,12 +20,20 @@
    <translation>Ein Paket wurde nicht gefunden.</translation>
   </message>
   <message>
+   <source>A part of {} cannot be read.</source>
+   <translation>Ein Teil von {} kann nicht gelesen werden.</translation>
+  </message>
+  <message>
    <source>A place cannot be shown on this map.</source>
    <translation>Ein Ort kann auf dieser Karte nicht gezeigt werden.</translation>
   </message>
   <message>
    <source>A search is under way.</source>
    <translation>Eine Suche läuft bereits.</translation>
+  </message>
+  <message>
+   <source>Add a model</source>
+   <translation>Ein Modell hinzufügen</translation>
   </message>
   <message>
    <source>Add one and choose it.</source>
@@ -36,8 +44,16 @@
    <translation>Fügen Sie das Raster erneut hinzu.</translation>
   </message>
   <message>
+   <source>Add…</source>
+   <translation>Hinzufügen…</translation>
+  </message>
+  <message>
    <source>All is well.</source>
    <translation>Alles in Ordnung.</translation>
+  </message>
+  <message>
+   <source>Answer</source>
+   <translation>Antwort</translation>
   </message>
   <message>
    <source>Append outlines</source>
@@ -64,6 +80,10 @@
    <translation>Frage dazu (englisch): how many buildings are there?</translation>
   </message>
   <message>
+   <source>Ask for instance: is there a harbour?</source>
+   <translation>Fragen Sie zum Beispiel: is there a harbour?</translation>
+  </message>
+  <message>
    <source>Bands for red, green, blue (empty: automatic)</source>
    <translation>Bänder für Rot, Grün, Blau (leer: automatisch)</translation>
   </message>
@@ -88,6 +108,14 @@
    <translation>Suchindex aufbauen</translation>
   </message>
   <message>
+   <source>Build the index again, or choose that model in the options.</source>
+   <translation>Bauen Sie den Index neu, oder wählen Sie jenes Modell in den Optionen.</translation>
+  </message>
+  <message>
+   <source>Build the index again.</source>
+   <translation>Bauen Sie den Index neu.</translation>
+  </message>
+  <message>
    <source>Building the index…</source>
    <translation>Der Index wird aufgebaut…</translation>
   </message>
@@ -102,6 +130,14 @@
   <message>
    <source>Caption or answer</source>
    <translation>Beschreibung oder Antwort</translation>
+  </message>
+  <message>
+   <source>Captions in the set</source>
+   <translation>Beschreibungen im Datensatz</translation>
+  </message>
+  <message>
+   <source>Captions of a tile</source>
+   <translation>Beschreibungen je Kachel</translation>
   </message>
   <message>
    <source>Certificates</source>
@@ -120,8 +156,20 @@
    <translation>Umgebung prüfen…</translation>
   </message>
   <message>
+   <source>Check free space and permissions, or choose another folder in the options.</source>
+   <translation>Prüfen Sie freien Platz und Rechte, oder wählen Sie in den Optionen einen anderen Ordner.</translation>
+  </message>
+  <message>
    <source>Check its file.</source>
    <translation>Prüfen Sie seine Datei.</translation>
+  </message>
+  <message>
+   <source>Check its nodata value, and that it was copied completely.</source>
+   <translation>Prüfen Sie seinen Nodata-Wert, und ob es vollständig kopiert wurde.</translation>
+  </message>
+  <message>
+   <source>Check its permissions.</source>
+   <translation>Prüfen Sie die Rechte.</translation>
   </message>
   <message>
    <source>Check the network or, for a wheelhouse, that it has the packages for this Python version.</source>
@@ -134,6 +182,10 @@
   <message>
    <source>Checking the environment</source>
    <translation>Die Umgebung wird geprüft</translation>
+  </message>
+  <message>
+   <source>Choose Set up again.</source>
+   <translation>Wählen Sie noch einmal „Einrichten“.</translation>
   </message>
   <message>
    <source>Choose Set up in the panel Search imagery by text, or name an interpreter under Settings › Options.</source>
@@ -152,8 +204,16 @@
    <translation>Wählen Sie ein anderes KBS für das Projekt.</translation>
   </message>
   <message>
+   <source>Choose another extent.</source>
+   <translation>Wählen Sie eine andere Ausdehnung.</translation>
+  </message>
+  <message>
    <source>Choose another interpreter to start from.</source>
    <translation>Wählen Sie einen anderen Interpreter als Grundlage.</translation>
+  </message>
+  <message>
+   <source>Choose another model in the options.</source>
+   <translation>Wählen Sie in den Optionen ein anderes Modell.</translation>
   </message>
   <message>
    <source>Choose another one to start from.</source>
@@ -162,6 +222,30 @@
   <message>
    <source>Choose another one.</source>
    <translation>Wählen Sie einen anderen.</translation>
+  </message>
+  <message>
+   <source>Choose auto or cpu in the options.</source>
+   <translation>Wählen Sie in den Optionen auto oder cpu.</translation>
+  </message>
+  <message>
+   <source>Choose examples from this raster.</source>
+   <translation>Wählen Sie Beispiele aus diesem Raster.</translation>
+  </message>
+  <message>
+   <source>Choose larger pixels, or a smaller extent.</source>
+   <translation>Wählen Sie größere Pixel oder eine kleinere Ausdehnung.</translation>
+  </message>
+  <message>
+   <source>Choose other bands.</source>
+   <translation>Wählen Sie andere Kanäle.</translation>
+  </message>
+  <message>
+   <source>Choose other polygons, or the whole layer.</source>
+   <translation>Wählen Sie andere Polygone oder den ganzen Layer.</translation>
+  </message>
+  <message>
+   <source>Choose the bundled model in the options.</source>
+   <translation>Wählen Sie in den Optionen das mitgelieferte Modell.</translation>
   </message>
   <message>
    <source>Class</source>
@@ -192,6 +276,10 @@
    <translation>Schließen</translation>
   </message>
   <message>
+   <source>Close other programs, or take a smaller extent.</source>
+   <translation>Schließen Sie andere Programme, oder nehmen Sie eine kleinere Ausdehnung.</translation>
+  </message>
+  <message>
    <source>Compute on</source>
    <translation>Rechnen auf</translation>
   </message>
@@ -216,6 +304,10 @@
    <translation>Koordinaten kopieren</translation>
   </message>
   <message>
+   <source>Copy or download it again.</source>
+   <translation>Kopieren oder laden Sie sie noch einmal.</translation>
+  </message>
+  <message>
    <source>Copy report</source>
    <translation>Bericht kopieren</translation>
   </message>
@@ -234,6 +326,18 @@ Everything is computed on this computer; no imagery leaves it.</source>
 Ein erneuter Lauf mit demselben Ordner vollendet, was fehlt, nimmt ein neues Raster auf und tut nichts, wo sich nichts geändert hat. Abbrechen behält den fertigen Teil.
 
 Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translation>
+  </message>
+  <message>
+   <source>Cuts a raster into tiles and writes, for each, sentences on what a vector layer knows to lie in it: pictures with captions, in the shards that rsvlm (and OpenCLIP) train on, with a data card.
+
+The layer may be an OpenStreetMap extract, or any layer with a field that says what a thing is. Say that it is complete only when everything of its kind is in it: then exact numbers are said.
+
+Run it again on the same folder to continue what was stopped. Everything is computed on this computer.</source>
+   <translation>Schneidet ein Raster in Kacheln und schreibt zu jeder Sätze darüber, was laut einem Vektorlayer in ihr liegt: Bilder mit Beschreibungen in den Archiven, mit denen rsvlm (und OpenCLIP) trainieren, mit einem Datenblatt.
+
+Der Layer kann ein OpenStreetMap-Auszug sein oder jeder Layer mit einem Feld, das sagt, was ein Ding ist. Sagen Sie nur dann, dass er vollständig ist, wenn alles dieser Art in ihm ist: Dann werden genaue Zahlen genannt.
+
+Lassen Sie es mit demselben Ordner noch einmal laufen, um Abgebrochenes fortzusetzen. Alles wird auf diesem Computer berechnet.</translation>
   </message>
   <message>
    <source>Delete</source>
@@ -300,6 +404,14 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
    <translation>Tragen Sie sie unter Einstellungen › Optionen › Netzwerk ein.</translation>
   </message>
   <message>
+   <source>Evidence</source>
+   <translation>Beleg</translation>
+  </message>
+  <message>
+   <source>Evidence: {}</source>
+   <translation>Belege: {}</translation>
+  </message>
+  <message>
    <source>Examples: {} like, {} not like</source>
    <translation>Beispiele: {} ähnlich, {} unähnlich</translation>
   </message>
@@ -314,6 +426,10 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
   <message>
    <source>Fault</source>
    <translation>Fehler</translation>
+  </message>
+  <message>
+   <source>Field that says what a thing is (empty: OpenStreetMap tags, or the usual names)</source>
+   <translation>Feld, das sagt, was ein Ding ist (leer: OpenStreetMap-Tags oder die üblichen Namen)</translation>
   </message>
   <message>
    <source>Find places: {}</source>
@@ -340,6 +456,10 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Fertige Teile bleiben erhalten: ein neuer Lauf setzt fort. Das Protokoll enthält ihre letzten Zeilen.</translation>
   </message>
   <message>
+   <source>Finished rasters are kept: run it again to continue.</source>
+   <translation>Fertige Raster bleiben erhalten: Noch einmal starten, um fortzufahren.</translation>
+  </message>
+  <message>
    <source>Folder for indexes</source>
    <translation>Ordner für Indizes</translation>
   </message>
@@ -348,8 +468,16 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Ordner für Ergebnisse</translation>
   </message>
   <message>
+   <source>Folder of the training set</source>
+   <translation>Ordner des Trainingsdatensatzes</translation>
+  </message>
+  <message>
    <source>Folder of wheels</source>
    <translation>Ordner mit Wheels</translation>
+  </message>
+  <message>
+   <source>Folder with a model</source>
+   <translation>Ordner mit einem Modell</translation>
   </message>
   <message>
    <source>For a computer without network: a folder that pip download has filled</source>
@@ -364,12 +492,20 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Für Netzwerke, die Zertifikate ersetzen: die Datei Ihrer Organisation</translation>
   </message>
   <message>
-   <source>For the processor only (smaller; choose this without an NVIDIA card)</source>
-   <translation>Nur für den Prozessor (kleiner; ohne NVIDIA-Karte wählen)</translation>
-  </message>
-  <message>
    <source>Forget all examples</source>
    <translation>Alle Beispiele vergessen</translation>
+  </message>
+  <message>
+   <source>Full: any model, with torch for an NVIDIA card (about 6 GB)</source>
+   <translation>Voll: jedes Modell, mit torch für eine NVIDIA-Karte (etwa 6 GB)</translation>
+  </message>
+  <message>
+   <source>Full: any model, with torch for the processor (about 2 GB)</source>
+   <translation>Voll: jedes Modell, mit torch für den Prozessor (etwa 2 GB)</translation>
+  </message>
+  <message>
+   <source>Give a folder with a model of your own (config.json, model.safetensors) a name</source>
+   <translation>Einem Ordner mit einem eigenen Modell (config.json, model.safetensors) einen Namen geben</translation>
   </message>
   <message>
    <source>Give a number, or auto.</source>
@@ -440,12 +576,32 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Interpreter</translation>
   </message>
   <message>
+   <source>Its name in lists:</source>
+   <translation>Sein Name in Listen:</translation>
+  </message>
+  <message>
    <source>Layer</source>
    <translation>Layer</translation>
   </message>
   <message>
+   <source>Layer of things on the ground</source>
+   <translation>Layer mit Dingen am Boden</translation>
+  </message>
+  <message>
+   <source>Light: the bundled model on the processor (about 0.4 GB)</source>
+   <translation>Leicht: das mitgelieferte Modell auf dem Prozessor (etwa 0,4 GB)</translation>
+  </message>
+  <message>
    <source>Log</source>
    <translation>Protokoll</translation>
+  </message>
+  <message>
+   <source>Log opened</source>
+   <translation>Protokoll geöffnet</translation>
+  </message>
+  <message>
+   <source>Looking at the models</source>
+   <translation>Modelle ansehen</translation>
   </message>
   <message>
    <source>Looking at the place…</source>
@@ -462,6 +618,14 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
   <message>
    <source>Lowest score</source>
    <translation>Niedrigste Bewertung</translation>
+  </message>
+  <message>
+   <source>Make a training set</source>
+   <translation>Trainingsdatensatz erstellen</translation>
+  </message>
+  <message>
+   <source>Make a training set of this layer…</source>
+   <translation>Aus diesem Layer einen Trainingsdatensatz erstellen…</translation>
   </message>
   <message>
    <source>Make an environment for the search engine</source>
@@ -564,12 +728,20 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Er enthält weder Benutzernamen noch Benutzerordner.</translation>
   </message>
   <message>
+   <source>None of the examples lies on the searched raster.</source>
+   <translation>Keines der Beispiele liegt auf dem durchsuchten Raster.</translation>
+  </message>
+  <message>
    <source>Not like these examples</source>
    <translation>Nicht wie diese Beispiele</translation>
   </message>
   <message>
    <source>Not like this</source>
    <translation>Nicht so etwas</translation>
+  </message>
+  <message>
+   <source>Nothing of the raster could be read.</source>
+   <translation>Vom Raster konnte nichts gelesen werden.</translation>
   </message>
   <message>
    <source>Nothing was changed.</source>
@@ -610,6 +782,10 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
   <message>
    <source>Only inside these polygons</source>
    <translation>Nur innerhalb dieser Polygone</translation>
+  </message>
+  <message>
+   <source>Open log file</source>
+   <translation>Protokolldatei öffnen</translation>
   </message>
   <message>
    <source>Outline</source>
@@ -656,6 +832,10 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
    <translation>„{}“ wird umrissen…</translation>
   </message>
   <message>
+   <source>Packages</source>
+   <translation>Pakete</translation>
+  </message>
+  <message>
    <source>Pixel size (m)</source>
    <translation>Pixelgröße (m)</translation>
   </message>
@@ -666,6 +846,10 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
   <message>
    <source>Pixel sizes to look at, in metres (empty: automatic; web layers need one)</source>
    <translation>Pixelgrößen, mit denen gesucht wird, in Metern (leer: automatisch; Weblayer brauchen eine)</translation>
+  </message>
+  <message>
+   <source>Place it with QGIS’s Georeferencer, or put its world file (.tfw, .jgw) beside it.</source>
+   <translation>Geben Sie ihm mit der Georeferenzierung von QGIS einen Ort, oder legen Sie seine World-Datei (.tfw, .jgw) daneben.</translation>
   </message>
   <message>
    <source>Place {}: {}, confidence {:.0f} %, score {:.3f}, pixel size {:g} m</source>
@@ -698,6 +882,10 @@ Versuchen Sie: {}</translation>
   <message>
    <source>Preview: {}</source>
    <translation>Vorschau: {}</translation>
+  </message>
+  <message>
+   <source>Put them back, or build the mosaic again.</source>
+   <translation>Legen Sie sie zurück, oder bauen Sie das Mosaik neu.</translation>
   </message>
   <message>
    <source>Python interpreter with rsvlm</source>
@@ -740,8 +928,20 @@ Versuchen Sie: {}</translation>
    <translation>Verfeinerung</translation>
   </message>
   <message>
+   <source>Refinement by segment-geospatial needs a Segment Anything checkpoint.</source>
+   <translation>Die Verfeinerung mit segment-geospatial braucht Gewichte von Segment Anything.</translation>
+  </message>
+  <message>
+   <source>Refinement by segment-geospatial needs that package in the search engine’s Python.</source>
+   <translation>Die Verfeinerung mit segment-geospatial braucht dieses Paket im Python der Suchmaschine.</translation>
+  </message>
+  <message>
    <source>Refinement of outlines</source>
    <translation>Verfeinerung der Umrisse</translation>
+  </message>
+  <message>
+   <source>Remove the layer there, or choose another file name.</source>
+   <translation>Entfernen Sie dort den Layer, oder wählen Sie einen anderen Dateinamen.</translation>
   </message>
   <message>
    <source>Removing an old environment</source>
@@ -868,6 +1068,10 @@ Versuchen Sie: {}</translation>
    <translation>Zeigen, wie sehr jeder Ort dem Text entspricht</translation>
   </message>
   <message>
+   <source>Side of a tile in pixels</source>
+   <translation>Seite einer Kachel in Pixeln</translation>
+  </message>
+  <message>
    <source>Smallest area</source>
    <translation>Kleinste Fläche</translation>
   </message>
@@ -900,6 +1104,10 @@ Versuchen Sie: {}</translation>
    <translation>Wird angehalten…</translation>
   </message>
   <message>
+   <source>Switch the plugin Processing on in the plugin manager.</source>
+   <translation>Schalten Sie in der Erweiterungsverwaltung die Erweiterung Processing ein.</translation>
+  </message>
+  <message>
    <source>Take the last examples back and search again</source>
    <translation>Die letzten Beispiele zurücknehmen und erneut suchen</translation>
   </message>
@@ -924,8 +1132,24 @@ Versuchen Sie: {}</translation>
    <translation>Das Python der Suchmaschine startet nicht.</translation>
   </message>
   <message>
+   <source>The Python of the search engine lacks {}.</source>
+   <translation>Dem Python der Suchmaschine fehlt {}.</translation>
+  </message>
+  <message>
    <source>The backend is missing from the plugin’s folder.</source>
    <translation>Die Suchmaschine fehlt im Ordner der Erweiterung.</translation>
+  </message>
+  <message>
+   <source>The builder of training sets is missing from the plugin’s folder.</source>
+   <translation>Im Ordner der Erweiterung fehlt der Teil, der Trainingsdatensätze erstellt.</translation>
+  </message>
+  <message>
+   <source>The bundled model is missing.</source>
+   <translation>Das mitgelieferte Modell fehlt.</translation>
+  </message>
+  <message>
+   <source>The device {} cannot be used.</source>
+   <translation>Das Gerät {} kann nicht benutzt werden.</translation>
   </message>
   <message>
    <source>The disk is full.</source>
@@ -948,12 +1172,36 @@ Versuchen Sie: {}</translation>
    <translation>Der Ausschnitt kann nicht auf den Layer übertragen werden.</translation>
   </message>
   <message>
+   <source>The extent lies outside the raster.</source>
+   <translation>Die Ausdehnung liegt außerhalb des Rasters.</translation>
+  </message>
+  <message>
    <source>The extent {} lies outside “{}”, which covers {}.</source>
    <translation>Der Ausschnitt {} liegt außerhalb von „{}“, das {} bedeckt.</translation>
   </message>
   <message>
+   <source>The file is damaged or not reachable; copy it again.</source>
+   <translation>Die Datei ist beschädigt oder nicht erreichbar; kopieren Sie sie noch einmal.</translation>
+  </message>
+  <message>
    <source>The file of “{}” is gone: {}</source>
    <translation>Die Datei von „{}“ ist nicht mehr da: {}</translation>
+  </message>
+  <message>
+   <source>The file {} is not there.</source>
+   <translation>Die Datei {} ist nicht da.</translation>
+  </message>
+  <message>
+   <source>The index {} is being written by another run.</source>
+   <translation>Der Index {} wird gerade von einem anderen Lauf geschrieben.</translation>
+  </message>
+  <message>
+   <source>The index {} was made by a newer version.</source>
+   <translation>Der Index {} stammt von einer neueren Version.</translation>
+  </message>
+  <message>
+   <source>The index {} was made with another model.</source>
+   <translation>Der Index {} wurde mit einem anderen Modell gebaut.</translation>
   </message>
   <message>
    <source>The interpreter does not start.</source>
@@ -968,8 +1216,20 @@ Versuchen Sie: {}</translation>
    <translation>Der Layer kann nicht gespeichert werden.</translation>
   </message>
   <message>
+   <source>The layer is complete</source>
+   <translation>Der Layer ist vollständig</translation>
+  </message>
+  <message>
    <source>The log says why.</source>
    <translation>Das Protokoll nennt den Grund.</translation>
+  </message>
+  <message>
+   <source>The model has no words for this place.</source>
+   <translation>Das Modell hat für diesen Ort keine Worte.</translation>
+  </message>
+  <message>
+   <source>The model {} cannot describe.</source>
+   <translation>Das Modell {} kann nicht beschreiben.</translation>
   </message>
   <message>
    <source>The network replaces certificates, and pip does not trust the new ones.</source>
@@ -984,8 +1244,20 @@ Versuchen Sie: {}</translation>
    <translation>Die Polygone können nicht nach {} geschrieben werden.</translation>
   </message>
   <message>
+   <source>The polygons lie outside the extent.</source>
+   <translation>Die Polygone liegen außerhalb der Ausdehnung.</translation>
+  </message>
+  <message>
    <source>The proxy asks for a user and a password.</source>
    <translation>Der Proxy verlangt Benutzer und Passwort.</translation>
+  </message>
+  <message>
+   <source>The question is empty.</source>
+   <translation>Die Frage ist leer.</translation>
+  </message>
+  <message>
+   <source>The raster is too large for that pixel size.</source>
+   <translation>Das Raster ist für diese Pixelgröße zu groß.</translation>
   </message>
   <message>
    <source>The result {} cannot be opened.</source>
@@ -1014,10 +1286,10 @@ Versuchen Sie: {}</translation>
   <message>
    <source>The search engine runs in a Python of its own, beside QGIS. QGIS’s own Python is not touched.
 
-Set up makes that Python in your user folder and installs free packages into it (about 2 GB with the processor version). The model itself came with the plugin. Nothing else is sent or fetched, then or later.</source>
+Set up makes that Python in your user folder and installs free packages into it. The model itself came with the plugin. Nothing else is sent or fetched, then or later.</source>
    <translation>Die Suchmaschine läuft in einem eigenen Python neben QGIS. Das Python von QGIS wird nicht verändert.
 
-Einrichten legt dieses Python in Ihrem Benutzerordner an und installiert freie Pakete darin (etwa 2 GB in der Fassung für den Prozessor). Das Modell selbst kam mit der Erweiterung. Sonst wird nichts gesendet oder geholt, weder jetzt noch später.</translation>
+Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert freie Pakete hinein. Das Modell selbst kam mit der Erweiterung. Sonst wird weder jetzt noch später etwas gesendet oder geholt.</translation>
   </message>
   <message>
    <source>The search engine sent a line without end.</source>
@@ -1028,8 +1300,16 @@ Einrichten legt dieses Python in Ihrem Benutzerordner an und installiert freie P
    <translation>Die Suchmaschine spricht Protokoll {}, diese Erweiterung {}.</translation>
   </message>
   <message>
+   <source>The training set could not be made.</source>
+   <translation>Der Trainingsdatensatz konnte nicht erstellt werden.</translation>
+  </message>
+  <message>
    <source>There is no connection to the package index.</source>
    <translation>Es gibt keine Verbindung zum Paketverzeichnis.</translation>
+  </message>
+  <message>
+   <source>There is no model “{}”.</source>
+   <translation>Es gibt kein Modell „{}“.</translation>
   </message>
   <message>
    <source>There is no other raster file in the project.</source>
@@ -1042,6 +1322,18 @@ Einrichten legt dieses Python in Ihrem Benutzerordner an und installiert freie P
   <message>
    <source>There is no text to look for.</source>
    <translation>Es fehlt ein Text, nach dem gesucht wird.</translation>
+  </message>
+  <message>
+   <source>There is not enough memory.</source>
+   <translation>Der Arbeitsspeicher reicht nicht.</translation>
+  </message>
+  <message>
+   <source>There is nothing in the extent but nodata.</source>
+   <translation>In der Ausdehnung ist nichts als Nodata.</translation>
+  </message>
+  <message>
+   <source>There is nothing of {} in the extent but nodata.</source>
+   <translation>Von {} ist in der Ausdehnung nichts als Nodata.</translation>
   </message>
   <message>
    <source>This Python cannot make environments.</source>
@@ -1068,12 +1360,20 @@ Einrichten legt dieses Python in Ihrem Benutzerordner an und installiert freie P
    <translation>Kacheln im Index</translation>
   </message>
   <message>
+   <source>Tiles in the set</source>
+   <translation>Kacheln im Datensatz</translation>
+  </message>
+  <message>
    <source>Tiles that could not be read</source>
    <translation>Kacheln, die nicht gelesen werden konnten</translation>
   </message>
   <message>
    <source>Time</source>
    <translation>Zeit</translation>
+  </message>
+  <message>
+   <source>Try a smaller extent.</source>
+   <translation>Versuchen Sie eine kleinere Ausdehnung.</translation>
   </message>
   <message>
    <source>Type what you are looking for.</source>
@@ -1092,12 +1392,24 @@ Einrichten legt dieses Python in Ihrem Benutzerordner an und installiert freie P
    <translation>Aktualisieren Sie Erweiterung und Umgebung gemeinsam.</translation>
   </message>
   <message>
+   <source>Update the plugin, or build the index again.</source>
+   <translation>Aktualisieren Sie die Erweiterung, oder bauen Sie den Index neu.</translation>
+  </message>
+  <message>
    <source>Use a Python that has the packages already</source>
    <translation>Ein Python verwenden, das die Pakete schon hat</translation>
   </message>
   <message>
    <source>Wait for it, or cancel it.</source>
    <translation>Warten Sie darauf oder brechen Sie ab.</translation>
+  </message>
+  <message>
+   <source>Wait until it is done.</source>
+   <translation>Warten Sie, bis er fertig ist.</translation>
+  </message>
+  <message>
+   <source>Warp it first: Raster › Projections › Warp.</source>
+   <translation>Transformieren Sie es zuerst: Raster › Projektionen › Transformieren (Reprojizieren).</translation>
   </message>
   <message>
    <source>What are you looking for? In English; several: separated by ;</source>
@@ -1284,6 +1596,10 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
    <translation>Kacheln</translation>
   </message>
   <message>
+   <source>views that show it</source>
+   <translation>Ausschnitte, die es zeigen</translation>
+  </message>
+  <message>
    <source>windows</source>
    <translation>Fenster</translation>
   </message>
@@ -1304,8 +1620,48 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
    <translation>{} kann nicht geschrieben werden.</translation>
   </message>
   <message>
+   <source>{} has no band {}.</source>
+   <translation>{} hat keinen Kanal {}.</translation>
+  </message>
+  <message>
+   <source>{} has no coordinate system.</source>
+   <translation>{} hat kein Koordinatensystem.</translation>
+  </message>
+  <message>
+   <source>{} has no georeference: it is not known where it lies.</source>
+   <translation>{} ist nicht georeferenziert: Es ist nicht bekannt, wo es liegt.</translation>
+  </message>
+  <message>
+   <source>{} holds no valid pixel: all is nodata, masked or transparent.</source>
+   <translation>{} hat kein gültiges Pixel: alles ist Nodata, maskiert oder durchsichtig.</translation>
+  </message>
+  <message>
+   <source>{} is a mosaic of files that are not there: {}.</source>
+   <translation>{} ist ein Mosaik aus Dateien, die nicht da sind: {}.</translation>
+  </message>
+  <message>
+   <source>{} is damaged.</source>
+   <translation>{} ist beschädigt.</translation>
+  </message>
+  <message>
+   <source>{} is empty.</source>
+   <translation>{} ist leer.</translation>
+  </message>
+  <message>
+   <source>{} is open in another program.</source>
+   <translation>{} ist in einem anderen Programm geöffnet.</translation>
+  </message>
+  <message>
+   <source>{} is placed by points only, not by a grid.</source>
+   <translation>{} ist nur durch Punkte verortet, nicht durch ein Gitter.</translation>
+  </message>
+  <message>
    <source>{} is {}; Python 3.10 or newer is needed.</source>
    <translation>{} ist {}; Python 3.10 oder neuer wird gebraucht.</translation>
+  </message>
+  <message>
+   <source>{} may not be read.</source>
+   <translation>{} darf nicht gelesen werden.</translation>
   </message>
   <message>
    <source>{} of {} {}</source>
@@ -1338,6 +1694,10 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
   <message>
    <source>{} tiles in {}</source>
    <translation>{} Kacheln in {}</translation>
+  </message>
+  <message>
+   <source>{} tiles with {} captions in {}</source>
+   <translation>{} Kacheln mit {} Beschreibungen in {}</translation>
   </message>
   <message>
    <source>{}: {} outlines, threshold {:.0f} %</source>

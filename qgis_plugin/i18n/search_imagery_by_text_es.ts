@@ -4,8 +4,8 @@
  <context>
   <name>SearchImageryByText</name>
   <message>
-   <source>&lt;p&gt;&lt;b&gt;Type what you are looking for, and get the places in your images.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Everything is computed on this computer: no account, no upload. The search engine runs in a Python of its own, which has to be set up once (a few minutes, about 2 GB).&lt;/p&gt;</source>
-   <translation>&lt;p&gt;&lt;b&gt;Escriba lo que busca y obtenga los lugares en sus imágenes.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Todo se calcula en este ordenador: sin cuenta, sin subir nada. El motor de búsqueda funciona en un Python propio, que hay que preparar una vez (unos minutos, unos 2 GB).&lt;/p&gt;</translation>
+   <source>&lt;p&gt;&lt;b&gt;Type what you are looking for, and get the places in your images.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Everything is computed on this computer: no account, no upload. The search engine runs in a Python of its own, which has to be set up once (a few minutes).&lt;/p&gt;</source>
+   <translation>&lt;p&gt;&lt;b&gt;Escriba lo que busca y obtenga los lugares en sus imágenes.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Todo se calcula en este ordenador: sin cuenta, sin subir nada. El motor de búsqueda funciona en un Python propio, que hay que preparar una vez (unos minutos).&lt;/p&gt;</translation>
   </message>
   <message>
    <source>A file cannot be written.</source>
@@ -20,12 +20,20 @@
    <translation>No se encontró un paquete.</translation>
   </message>
   <message>
+   <source>A part of {} cannot be read.</source>
+   <translation>No se puede leer una parte de {}.</translation>
+  </message>
+  <message>
    <source>A place cannot be shown on this map.</source>
    <translation>Un lugar no se puede mostrar en este mapa.</translation>
   </message>
   <message>
    <source>A search is under way.</source>
    <translation>Hay una búsqueda en curso.</translation>
+  </message>
+  <message>
+   <source>Add a model</source>
+   <translation>Añadir un modelo</translation>
   </message>
   <message>
    <source>Add one and choose it.</source>
@@ -36,8 +44,16 @@
    <translation>Añada el ráster de nuevo.</translation>
   </message>
   <message>
+   <source>Add…</source>
+   <translation>Añadir…</translation>
+  </message>
+  <message>
    <source>All is well.</source>
    <translation>Todo está bien.</translation>
+  </message>
+  <message>
+   <source>Answer</source>
+   <translation>Respuesta</translation>
   </message>
   <message>
    <source>Append outlines</source>
@@ -64,6 +80,10 @@
    <translation>Pregunte (en inglés): how many buildings are there?</translation>
   </message>
   <message>
+   <source>Ask for instance: is there a harbour?</source>
+   <translation>Pregunte por ejemplo: is there a harbour?</translation>
+  </message>
+  <message>
    <source>Bands for red, green, blue (empty: automatic)</source>
    <translation>Bandas para rojo, verde y azul (vacío: automático)</translation>
   </message>
@@ -88,6 +108,14 @@
    <translation>Crear índice de búsqueda</translation>
   </message>
   <message>
+   <source>Build the index again, or choose that model in the options.</source>
+   <translation>Construya el índice de nuevo o elija ese modelo en las opciones.</translation>
+  </message>
+  <message>
+   <source>Build the index again.</source>
+   <translation>Construya el índice de nuevo.</translation>
+  </message>
+  <message>
    <source>Building the index…</source>
    <translation>Creando el índice…</translation>
   </message>
@@ -102,6 +130,14 @@
   <message>
    <source>Caption or answer</source>
    <translation>Descripción o respuesta</translation>
+  </message>
+  <message>
+   <source>Captions in the set</source>
+   <translation>Descripciones en el conjunto</translation>
+  </message>
+  <message>
+   <source>Captions of a tile</source>
+   <translation>Descripciones por tesela</translation>
   </message>
   <message>
    <source>Certificates</source>
@@ -120,8 +156,20 @@
    <translation>Comprobar el entorno…</translation>
   </message>
   <message>
+   <source>Check free space and permissions, or choose another folder in the options.</source>
+   <translation>Compruebe el espacio libre y los permisos, o elija otra carpeta en las opciones.</translation>
+  </message>
+  <message>
    <source>Check its file.</source>
    <translation>Compruebe su archivo.</translation>
+  </message>
+  <message>
+   <source>Check its nodata value, and that it was copied completely.</source>
+   <translation>Compruebe su valor nodata y que se haya copiado por completo.</translation>
+  </message>
+  <message>
+   <source>Check its permissions.</source>
+   <translation>Compruebe sus permisos.</translation>
   </message>
   <message>
    <source>Check the network or, for a wheelhouse, that it has the packages for this Python version.</source>
@@ -134,6 +182,10 @@
   <message>
    <source>Checking the environment</source>
    <translation>Comprobando el entorno</translation>
+  </message>
+  <message>
+   <source>Choose Set up again.</source>
+   <translation>Elija de nuevo «Preparar».</translation>
   </message>
   <message>
    <source>Choose Set up in the panel Search imagery by text, or name an interpreter under Settings › Options.</source>
@@ -152,8 +204,16 @@
    <translation>Elija otro SRC para el proyecto.</translation>
   </message>
   <message>
+   <source>Choose another extent.</source>
+   <translation>Elija otra extensión.</translation>
+  </message>
+  <message>
    <source>Choose another interpreter to start from.</source>
    <translation>Elija otro intérprete de partida.</translation>
+  </message>
+  <message>
+   <source>Choose another model in the options.</source>
+   <translation>Elija otro modelo en las opciones.</translation>
   </message>
   <message>
    <source>Choose another one to start from.</source>
@@ -162,6 +222,30 @@
   <message>
    <source>Choose another one.</source>
    <translation>Elija otro.</translation>
+  </message>
+  <message>
+   <source>Choose auto or cpu in the options.</source>
+   <translation>Elija auto o cpu en las opciones.</translation>
+  </message>
+  <message>
+   <source>Choose examples from this raster.</source>
+   <translation>Elija ejemplos de este ráster.</translation>
+  </message>
+  <message>
+   <source>Choose larger pixels, or a smaller extent.</source>
+   <translation>Elija píxeles mayores o una extensión menor.</translation>
+  </message>
+  <message>
+   <source>Choose other bands.</source>
+   <translation>Elija otras bandas.</translation>
+  </message>
+  <message>
+   <source>Choose other polygons, or the whole layer.</source>
+   <translation>Elija otros polígonos o la capa entera.</translation>
+  </message>
+  <message>
+   <source>Choose the bundled model in the options.</source>
+   <translation>Elija en las opciones el modelo incluido.</translation>
   </message>
   <message>
    <source>Class</source>
@@ -192,6 +276,10 @@
    <translation>Cerrar</translation>
   </message>
   <message>
+   <source>Close other programs, or take a smaller extent.</source>
+   <translation>Cierre otros programas o tome una extensión menor.</translation>
+  </message>
+  <message>
    <source>Compute on</source>
    <translation>Calcular en</translation>
   </message>
@@ -216,6 +304,10 @@
    <translation>Copiar coordenadas</translation>
   </message>
   <message>
+   <source>Copy or download it again.</source>
+   <translation>Cópielo o descárguelo de nuevo.</translation>
+  </message>
+  <message>
    <source>Copy report</source>
    <translation>Copiar informe</translation>
   </message>
@@ -234,6 +326,18 @@ Everything is computed on this computer; no imagery leaves it.</source>
 Al ejecutarlo de nuevo con la misma carpeta termina lo que faltaba, añade un ráster nuevo y no hace nada donde nada ha cambiado. Cancelar conserva la parte terminada.
 
 Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
+  </message>
+  <message>
+   <source>Cuts a raster into tiles and writes, for each, sentences on what a vector layer knows to lie in it: pictures with captions, in the shards that rsvlm (and OpenCLIP) train on, with a data card.
+
+The layer may be an OpenStreetMap extract, or any layer with a field that says what a thing is. Say that it is complete only when everything of its kind is in it: then exact numbers are said.
+
+Run it again on the same folder to continue what was stopped. Everything is computed on this computer.</source>
+   <translation>Corta un ráster en teselas y escribe para cada una frases sobre lo que una capa vectorial sabe que hay en ella: imágenes con descripciones, en los archivos con los que entrenan rsvlm (y OpenCLIP), con una ficha de datos.
+
+La capa puede ser un extracto de OpenStreetMap o cualquier capa con un campo que diga qué es cada cosa. Diga que está completa solo si contiene todo lo de su clase: entonces se dicen números exactos.
+
+Ejecútelo de nuevo con la misma carpeta para continuar lo interrumpido. Todo se calcula en este ordenador.</translation>
   </message>
   <message>
    <source>Delete</source>
@@ -300,6 +404,14 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
    <translation>Indíquelos en Configuración › Opciones › Red.</translation>
   </message>
   <message>
+   <source>Evidence</source>
+   <translation>Prueba</translation>
+  </message>
+  <message>
+   <source>Evidence: {}</source>
+   <translation>Pruebas: {}</translation>
+  </message>
+  <message>
    <source>Examples: {} like, {} not like</source>
    <translation>Ejemplos: {} parecidos, {} distintos</translation>
   </message>
@@ -314,6 +426,10 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
   <message>
    <source>Fault</source>
    <translation>Fallo</translation>
+  </message>
+  <message>
+   <source>Field that says what a thing is (empty: OpenStreetMap tags, or the usual names)</source>
+   <translation>Campo que dice qué es cada cosa (vacío: etiquetas de OpenStreetMap o los nombres habituales)</translation>
   </message>
   <message>
    <source>Find places: {}</source>
@@ -340,6 +456,10 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Las partes terminadas se conservan: ejecútelo de nuevo para continuar. El registro tiene sus últimas líneas.</translation>
   </message>
   <message>
+   <source>Finished rasters are kept: run it again to continue.</source>
+   <translation>Los rásteres terminados se conservan: ejecútelo de nuevo para continuar.</translation>
+  </message>
+  <message>
    <source>Folder for indexes</source>
    <translation>Carpeta de índices</translation>
   </message>
@@ -348,8 +468,16 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Carpeta de resultados</translation>
   </message>
   <message>
+   <source>Folder of the training set</source>
+   <translation>Carpeta del conjunto de entrenamiento</translation>
+  </message>
+  <message>
    <source>Folder of wheels</source>
    <translation>Carpeta de wheels</translation>
+  </message>
+  <message>
+   <source>Folder with a model</source>
+   <translation>Carpeta con un modelo</translation>
   </message>
   <message>
    <source>For a computer without network: a folder that pip download has filled</source>
@@ -364,12 +492,20 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Para redes que sustituyen certificados: el archivo de su organización</translation>
   </message>
   <message>
-   <source>For the processor only (smaller; choose this without an NVIDIA card)</source>
-   <translation>Solo para el procesador (más pequeño; elija esto sin tarjeta NVIDIA)</translation>
-  </message>
-  <message>
    <source>Forget all examples</source>
    <translation>Olvidar todos los ejemplos</translation>
+  </message>
+  <message>
+   <source>Full: any model, with torch for an NVIDIA card (about 6 GB)</source>
+   <translation>Completo: cualquier modelo, con torch para una tarjeta NVIDIA (unos 6 GB)</translation>
+  </message>
+  <message>
+   <source>Full: any model, with torch for the processor (about 2 GB)</source>
+   <translation>Completo: cualquier modelo, con torch para el procesador (unos 2 GB)</translation>
+  </message>
+  <message>
+   <source>Give a folder with a model of your own (config.json, model.safetensors) a name</source>
+   <translation>Dar un nombre a una carpeta con un modelo propio (config.json, model.safetensors)</translation>
   </message>
   <message>
    <source>Give a number, or auto.</source>
@@ -440,12 +576,32 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Intérpretes</translation>
   </message>
   <message>
+   <source>Its name in lists:</source>
+   <translation>Su nombre en las listas:</translation>
+  </message>
+  <message>
    <source>Layer</source>
    <translation>Capa</translation>
   </message>
   <message>
+   <source>Layer of things on the ground</source>
+   <translation>Capa de cosas sobre el terreno</translation>
+  </message>
+  <message>
+   <source>Light: the bundled model on the processor (about 0.4 GB)</source>
+   <translation>Ligero: el modelo incluido, en el procesador (unos 0,4 GB)</translation>
+  </message>
+  <message>
    <source>Log</source>
    <translation>Registro</translation>
+  </message>
+  <message>
+   <source>Log opened</source>
+   <translation>Registro abierto</translation>
+  </message>
+  <message>
+   <source>Looking at the models</source>
+   <translation>Consultando los modelos</translation>
   </message>
   <message>
    <source>Looking at the place…</source>
@@ -462,6 +618,14 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
   <message>
    <source>Lowest score</source>
    <translation>Puntuación mínima</translation>
+  </message>
+  <message>
+   <source>Make a training set</source>
+   <translation>Crear un conjunto de entrenamiento</translation>
+  </message>
+  <message>
+   <source>Make a training set of this layer…</source>
+   <translation>Crear un conjunto de entrenamiento con esta capa…</translation>
   </message>
   <message>
    <source>Make an environment for the search engine</source>
@@ -564,12 +728,20 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>No contiene ni nombre de usuario ni carpeta personal.</translation>
   </message>
   <message>
+   <source>None of the examples lies on the searched raster.</source>
+   <translation>Ninguno de los ejemplos está en el ráster buscado.</translation>
+  </message>
+  <message>
    <source>Not like these examples</source>
    <translation>No como estos ejemplos</translation>
   </message>
   <message>
    <source>Not like this</source>
    <translation>No como este</translation>
+  </message>
+  <message>
+   <source>Nothing of the raster could be read.</source>
+   <translation>No se pudo leer nada del ráster.</translation>
   </message>
   <message>
    <source>Nothing was changed.</source>
@@ -610,6 +782,10 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
   <message>
    <source>Only inside these polygons</source>
    <translation>Solo dentro de estos polígonos</translation>
+  </message>
+  <message>
+   <source>Open log file</source>
+   <translation>Abrir el registro</translation>
   </message>
   <message>
    <source>Outline</source>
@@ -656,6 +832,10 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
    <translation>Delimitando «{}»…</translation>
   </message>
   <message>
+   <source>Packages</source>
+   <translation>Paquetes</translation>
+  </message>
+  <message>
    <source>Pixel size (m)</source>
    <translation>Tamaño de píxel (m)</translation>
   </message>
@@ -666,6 +846,10 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
   <message>
    <source>Pixel sizes to look at, in metres (empty: automatic; web layers need one)</source>
    <translation>Tamaños de píxel con los que mirar, en metros (vacío: automático; las capas web necesitan uno)</translation>
+  </message>
+  <message>
+   <source>Place it with QGIS’s Georeferencer, or put its world file (.tfw, .jgw) beside it.</source>
+   <translation>Colóquelo con el Georreferenciador de QGIS o ponga a su lado su archivo world (.tfw, .jgw).</translation>
   </message>
   <message>
    <source>Place {}: {}, confidence {:.0f} %, score {:.3f}, pixel size {:g} m</source>
@@ -698,6 +882,10 @@ Pruebe: {}</translation>
   <message>
    <source>Preview: {}</source>
    <translation>Vista previa: {}</translation>
+  </message>
+  <message>
+   <source>Put them back, or build the mosaic again.</source>
+   <translation>Devuélvalos a su lugar o construya el mosaico de nuevo.</translation>
   </message>
   <message>
    <source>Python interpreter with rsvlm</source>
@@ -740,8 +928,20 @@ Pruebe: {}</translation>
    <translation>Refinamiento</translation>
   </message>
   <message>
+   <source>Refinement by segment-geospatial needs a Segment Anything checkpoint.</source>
+   <translation>El refinado con segment-geospatial necesita pesos de Segment Anything.</translation>
+  </message>
+  <message>
+   <source>Refinement by segment-geospatial needs that package in the search engine’s Python.</source>
+   <translation>El refinado con segment-geospatial necesita ese paquete en el Python del motor de búsqueda.</translation>
+  </message>
+  <message>
    <source>Refinement of outlines</source>
    <translation>Refinamiento de los contornos</translation>
+  </message>
+  <message>
+   <source>Remove the layer there, or choose another file name.</source>
+   <translation>Quite la capa allí o elija otro nombre de archivo.</translation>
   </message>
   <message>
    <source>Removing an old environment</source>
@@ -868,6 +1068,10 @@ Pruebe: {}</translation>
    <translation>Mostrar cuánto se parece cada lugar al texto</translation>
   </message>
   <message>
+   <source>Side of a tile in pixels</source>
+   <translation>Lado de una tesela en píxeles</translation>
+  </message>
+  <message>
    <source>Smallest area</source>
    <translation>Área mínima</translation>
   </message>
@@ -900,6 +1104,10 @@ Pruebe: {}</translation>
    <translation>Deteniendo…</translation>
   </message>
   <message>
+   <source>Switch the plugin Processing on in the plugin manager.</source>
+   <translation>Active el complemento Processing en el administrador de complementos.</translation>
+  </message>
+  <message>
    <source>Take the last examples back and search again</source>
    <translation>Quitar los últimos ejemplos y buscar de nuevo</translation>
   </message>
@@ -924,8 +1132,24 @@ Pruebe: {}</translation>
    <translation>El Python del motor de búsqueda no arranca.</translation>
   </message>
   <message>
+   <source>The Python of the search engine lacks {}.</source>
+   <translation>Al Python del motor de búsqueda le falta {}.</translation>
+  </message>
+  <message>
    <source>The backend is missing from the plugin’s folder.</source>
    <translation>Falta el motor de búsqueda en la carpeta del complemento.</translation>
+  </message>
+  <message>
+   <source>The builder of training sets is missing from the plugin’s folder.</source>
+   <translation>En la carpeta del complemento falta la parte que crea los conjuntos de entrenamiento.</translation>
+  </message>
+  <message>
+   <source>The bundled model is missing.</source>
+   <translation>Falta el modelo incluido.</translation>
+  </message>
+  <message>
+   <source>The device {} cannot be used.</source>
+   <translation>No se puede usar el dispositivo {}.</translation>
   </message>
   <message>
    <source>The disk is full.</source>
@@ -948,12 +1172,36 @@ Pruebe: {}</translation>
    <translation>La extensión no se puede situar en la capa.</translation>
   </message>
   <message>
+   <source>The extent lies outside the raster.</source>
+   <translation>La extensión queda fuera del ráster.</translation>
+  </message>
+  <message>
    <source>The extent {} lies outside “{}”, which covers {}.</source>
    <translation>La extensión {} queda fuera de «{}», que cubre {}.</translation>
   </message>
   <message>
+   <source>The file is damaged or not reachable; copy it again.</source>
+   <translation>El archivo está dañado o no es accesible; cópielo de nuevo.</translation>
+  </message>
+  <message>
    <source>The file of “{}” is gone: {}</source>
    <translation>El archivo de «{}» ya no está: {}</translation>
+  </message>
+  <message>
+   <source>The file {} is not there.</source>
+   <translation>El archivo {} no está.</translation>
+  </message>
+  <message>
+   <source>The index {} is being written by another run.</source>
+   <translation>Otra ejecución está escribiendo el índice {}.</translation>
+  </message>
+  <message>
+   <source>The index {} was made by a newer version.</source>
+   <translation>El índice {} es de una versión más nueva.</translation>
+  </message>
+  <message>
+   <source>The index {} was made with another model.</source>
+   <translation>El índice {} se construyó con otro modelo.</translation>
   </message>
   <message>
    <source>The interpreter does not start.</source>
@@ -968,8 +1216,20 @@ Pruebe: {}</translation>
    <translation>La capa no se puede guardar.</translation>
   </message>
   <message>
+   <source>The layer is complete</source>
+   <translation>La capa está completa</translation>
+  </message>
+  <message>
    <source>The log says why.</source>
    <translation>El registro dice por qué.</translation>
+  </message>
+  <message>
+   <source>The model has no words for this place.</source>
+   <translation>El modelo no tiene palabras para este lugar.</translation>
+  </message>
+  <message>
+   <source>The model {} cannot describe.</source>
+   <translation>El modelo {} no puede describir.</translation>
   </message>
   <message>
    <source>The network replaces certificates, and pip does not trust the new ones.</source>
@@ -984,8 +1244,20 @@ Pruebe: {}</translation>
    <translation>No se pueden escribir los polígonos en {}.</translation>
   </message>
   <message>
+   <source>The polygons lie outside the extent.</source>
+   <translation>Los polígonos quedan fuera de la extensión.</translation>
+  </message>
+  <message>
    <source>The proxy asks for a user and a password.</source>
    <translation>El proxy pide usuario y contraseña.</translation>
+  </message>
+  <message>
+   <source>The question is empty.</source>
+   <translation>La pregunta está vacía.</translation>
+  </message>
+  <message>
+   <source>The raster is too large for that pixel size.</source>
+   <translation>El ráster es demasiado grande para ese tamaño de píxel.</translation>
   </message>
   <message>
    <source>The result {} cannot be opened.</source>
@@ -1014,10 +1286,10 @@ Pruebe: {}</translation>
   <message>
    <source>The search engine runs in a Python of its own, beside QGIS. QGIS’s own Python is not touched.
 
-Set up makes that Python in your user folder and installs free packages into it (about 2 GB with the processor version). The model itself came with the plugin. Nothing else is sent or fetched, then or later.</source>
+Set up makes that Python in your user folder and installs free packages into it. The model itself came with the plugin. Nothing else is sent or fetched, then or later.</source>
    <translation>El motor de búsqueda funciona en un Python propio, junto a QGIS. El Python de QGIS no se toca.
 
-Preparar crea ese Python en su carpeta de usuario e instala en él paquetes libres (unos 2 GB en la versión para procesador). El modelo vino con el complemento. No se envía ni se descarga nada más, ni ahora ni después.</translation>
+La preparación crea ese Python en su carpeta de usuario e instala en él paquetes libres. El modelo vino con el complemento. Ni ahora ni después se envía o se descarga nada más.</translation>
   </message>
   <message>
    <source>The search engine sent a line without end.</source>
@@ -1028,8 +1300,16 @@ Preparar crea ese Python en su carpeta de usuario e instala en él paquetes libr
    <translation>El motor de búsqueda habla el protocolo {}, este complemento el {}.</translation>
   </message>
   <message>
+   <source>The training set could not be made.</source>
+   <translation>No se pudo crear el conjunto de entrenamiento.</translation>
+  </message>
+  <message>
    <source>There is no connection to the package index.</source>
    <translation>No hay conexión con el índice de paquetes.</translation>
+  </message>
+  <message>
+   <source>There is no model “{}”.</source>
+   <translation>No existe el modelo «{}».</translation>
   </message>
   <message>
    <source>There is no other raster file in the project.</source>
@@ -1042,6 +1322,18 @@ Preparar crea ese Python en su carpeta de usuario e instala en él paquetes libr
   <message>
    <source>There is no text to look for.</source>
    <translation>No hay texto que buscar.</translation>
+  </message>
+  <message>
+   <source>There is not enough memory.</source>
+   <translation>No hay memoria suficiente.</translation>
+  </message>
+  <message>
+   <source>There is nothing in the extent but nodata.</source>
+   <translation>En la extensión no hay más que nodata.</translation>
+  </message>
+  <message>
+   <source>There is nothing of {} in the extent but nodata.</source>
+   <translation>De {} no hay en la extensión más que nodata.</translation>
   </message>
   <message>
    <source>This Python cannot make environments.</source>
@@ -1068,12 +1360,20 @@ Preparar crea ese Python en su carpeta de usuario e instala en él paquetes libr
    <translation>Teselas en el índice</translation>
   </message>
   <message>
+   <source>Tiles in the set</source>
+   <translation>Teselas en el conjunto</translation>
+  </message>
+  <message>
    <source>Tiles that could not be read</source>
    <translation>Teselas que no se pudieron leer</translation>
   </message>
   <message>
    <source>Time</source>
    <translation>Hora</translation>
+  </message>
+  <message>
+   <source>Try a smaller extent.</source>
+   <translation>Pruebe una extensión menor.</translation>
   </message>
   <message>
    <source>Type what you are looking for.</source>
@@ -1092,12 +1392,24 @@ Preparar crea ese Python en su carpeta de usuario e instala en él paquetes libr
    <translation>Actualice juntos el complemento y su entorno.</translation>
   </message>
   <message>
+   <source>Update the plugin, or build the index again.</source>
+   <translation>Actualice el complemento o construya el índice de nuevo.</translation>
+  </message>
+  <message>
    <source>Use a Python that has the packages already</source>
    <translation>Usar un Python que ya tiene los paquetes</translation>
   </message>
   <message>
    <source>Wait for it, or cancel it.</source>
    <translation>Espere o cancele.</translation>
+  </message>
+  <message>
+   <source>Wait until it is done.</source>
+   <translation>Espere a que termine.</translation>
+  </message>
+  <message>
+   <source>Warp it first: Raster › Projections › Warp.</source>
+   <translation>Transfórmelo antes: Ráster › Proyecciones › Combar (reproyectar).</translation>
   </message>
   <message>
    <source>What are you looking for? In English; several: separated by ;</source>
@@ -1284,6 +1596,10 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
    <translation>teselas</translation>
   </message>
   <message>
+   <source>views that show it</source>
+   <translation>vistas que lo muestran</translation>
+  </message>
+  <message>
    <source>windows</source>
    <translation>ventanas</translation>
   </message>
@@ -1304,8 +1620,48 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
    <translation>{} no se puede escribir.</translation>
   </message>
   <message>
+   <source>{} has no band {}.</source>
+   <translation>{} no tiene la banda {}.</translation>
+  </message>
+  <message>
+   <source>{} has no coordinate system.</source>
+   <translation>{} no tiene sistema de coordenadas.</translation>
+  </message>
+  <message>
+   <source>{} has no georeference: it is not known where it lies.</source>
+   <translation>{} no está georreferenciado: no se sabe dónde está.</translation>
+  </message>
+  <message>
+   <source>{} holds no valid pixel: all is nodata, masked or transparent.</source>
+   <translation>{} no tiene ningún píxel válido: todo es nodata, está enmascarado o es transparente.</translation>
+  </message>
+  <message>
+   <source>{} is a mosaic of files that are not there: {}.</source>
+   <translation>{} es un mosaico de archivos que no están: {}.</translation>
+  </message>
+  <message>
+   <source>{} is damaged.</source>
+   <translation>{} está dañado.</translation>
+  </message>
+  <message>
+   <source>{} is empty.</source>
+   <translation>{} está vacío.</translation>
+  </message>
+  <message>
+   <source>{} is open in another program.</source>
+   <translation>{} está abierto en otro programa.</translation>
+  </message>
+  <message>
+   <source>{} is placed by points only, not by a grid.</source>
+   <translation>{} está situado solo por puntos, no por una cuadrícula.</translation>
+  </message>
+  <message>
    <source>{} is {}; Python 3.10 or newer is needed.</source>
    <translation>{} es {}; se necesita Python 3.10 o posterior.</translation>
+  </message>
+  <message>
+   <source>{} may not be read.</source>
+   <translation>No hay permiso para leer {}.</translation>
   </message>
   <message>
    <source>{} of {} {}</source>
@@ -1338,6 +1694,10 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
   <message>
    <source>{} tiles in {}</source>
    <translation>{} teselas en {}</translation>
+  </message>
+  <message>
+   <source>{} tiles with {} captions in {}</source>
+   <translation>{} teselas con {} descripciones en {}</translation>
   </message>
   <message>
    <source>{}: {} outlines, threshold {:.0f} %</source>

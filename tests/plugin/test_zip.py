@@ -2,6 +2,7 @@
 
 import ast
 import os
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "qgis_plugin"
-ALLOWED = {"qgis", "numpy"}
+ALLOWED = {"qgis", "numpy", "processing"}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,23 @@ def test_zip_has_one_folder_and_passes_its_own_checks(builder, built):
     names = zipfile.ZipFile(built).namelist()
     assert {name.split("/")[0] for name in names} == {"search_imagery_by_text"}
     assert "search_imagery_by_text/backend/rsvlm_core/worker/__main__.py" in names
-    assert not [name for name in names if "training" in name or "tests" in name or name.endswith((".pyc", ".ts"))]
+    assert not [name for name in names if "tests" in name or name.endswith((".pyc", ".ts"))]
+    training = {name.split("/training/")[1] for name in names if "/backend/training/" in name}
+    assert {"build/__main__.py", "build/rs_landmarks.py", "build/landmarks.py"} <= training
+    assert not [name for name in training if "pretrain" in name or "webli" in name or not name.endswith(".py")]
+
+
+def test_the_builder_of_training_sets_runs_from_the_zip_alone(built, tmp_path):
+    """Without the checkout in sight."""
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(tmp_path)
+    script = "import training.build.rs_landmarks as b, training.build.language_models, rsvlm_core; print(b.__file__)"
+    backend = tmp_path / "search_imagery_by_text" / "backend"
+    for words in (["-c", f"import sys; sys.path.insert(0, {str(backend)!r}); {script}"],
+                  ["-m", "training.build", "rs_landmarks", "--help"]):
+        done = subprocess.run([sys.executable, "-E", "-s", *words], cwd=backend, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert str(tmp_path) in done.stdout or "--landmarks" in done.stdout
 
 
 def test_zip_is_reproducible(builder, built, tmp_path):

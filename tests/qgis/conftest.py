@@ -60,7 +60,7 @@ def engine(plugins, monkeypatch, qgis_app, tmp_path):
     """The plugin's package, in this process, with the fake engine behind it and settings of its own."""
     import search_imagery_by_text as package
     from qgis.core import QgsSettings
-    from search_imagery_by_text import backend
+    from search_imagery_by_text import backend, log, settings
 
     fake = HERE / "fake_backend"
     monkeypatch.setattr(backend, "folder", lambda: str(fake))
@@ -69,7 +69,9 @@ def engine(plugins, monkeypatch, qgis_app, tmp_path):
     monkeypatch.setenv("RSVLM_PYTHON", sys.executable)
     QgsSettings().remove("rsvlm")
     QgsSettings().setValue("rsvlm/resultsFolder", str(tmp_path / "results"))
+    monkeypatch.setattr(settings, "data_folder", lambda: str(tmp_path / "data"))
     yield package
+    log.close()
     QgsSettings().remove("rsvlm")
 
 
@@ -96,6 +98,24 @@ def write_raster(path, size=(600, 800), epsg=25832, gsd=0.5, bands=3, origin=(50
             made.GetRasterBand(band + 1).SetNoDataValue(nodata)
     made.FlushCache()
     return Path(path)
+
+
+def write_wheel(folder, name, requires=(), files=None):
+    """A wheel of nothing but its name, and of `files`."""
+    import zipfile
+
+    tag = f"{name.replace('-', '_')}-1.0"
+    info = f"{tag}.dist-info"
+    files = {
+        **(files or {}),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+                            + "".join(f"Requires-Dist: {other}\n" for other in requires),
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": "",
+    }
+    with zipfile.ZipFile(folder / f"{tag}-py3-none-any.whl", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
 
 
 @pytest.fixture

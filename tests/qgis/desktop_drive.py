@@ -6,6 +6,7 @@ RSVLM_DRIVE_OUTLINE. Each `yield` of a scenario waits until a condition holds.
 
 import json
 import os
+import sys
 import time
 import traceback
 
@@ -29,6 +30,14 @@ def picture(name, widget=None):
 def after(seconds):
     end = time.monotonic() + seconds
     return lambda: time.monotonic() > end
+
+
+def clicks():
+    """The scenario with real mouse and keys."""
+    sys.path.insert(0, os.environ["RSVLM_DRIVE_FOLDER"])
+    import desktop_clicks
+
+    return desktop_clicks.scenario(facts, picture, after)
 
 
 def scenario():
@@ -57,8 +66,11 @@ def scenario():
         dock.set_up()
         return
 
-    dock.search.text.lineEdit().setText(os.environ.get("RSVLM_DRIVE_TEXTS", "houses; dense forest"))
-    dock.search.button.click()
+    if os.environ.get("RSVLM_DRIVE_WORK") == "index":
+        dock.search.index.build.trigger()
+    else:
+        dock.search.text.lineEdit().setText(os.environ.get("RSVLM_DRIVE_TEXTS", "houses; dense forest"))
+        dock.search.button.click()
     if os.environ.get("RSVLM_DRIVE_LEAVE"):
         yield lambda: dock.progress.bar.value() > 3
         facts["child"] = session._worker.process.processId()
@@ -146,7 +158,7 @@ class Driver:
     """Steps through the scenario from the event loop, so that QGIS lives meanwhile."""
 
     def __init__(self):
-        self.steps = scenario()
+        self.steps = clicks() if os.environ.get("RSVLM_DRIVE_WHEELS") else scenario()
         self.condition = after(1)
         self.end = time.monotonic() + LIMIT_S
         self.clock = QTimer()

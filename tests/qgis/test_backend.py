@@ -86,8 +86,8 @@ def test_the_list_of_packages_is_the_engines_own(plugins):
 
 
 def test_a_report_hides_home_and_credentials(engine, monkeypatch):
-    from search_imagery_by_text import report
+    from search_imagery_by_text import redaction
 
     monkeypatch.setenv("HOME", "/home/somebody")
-    said = report.redact("in /home/somebody/.cache via https://joe:secret@proxy:80/ done")
+    said = redaction.redact("in /home/somebody/.cache via https://joe:secret@proxy:80/ done")
     assert "somebody" not in said and "joe" not in said and "~/.cache" in said

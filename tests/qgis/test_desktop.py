@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import write_wheel
 
 HERE = Path(__file__).resolve().parent
 PROFILE = """[PythonPlugins]
@@ -37,6 +38,7 @@ def desktop(tmp_path):
             "PATH": "/usr/bin:/bin", "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "LANG": "C.UTF-8",
             "QGIS_PLUGINPATH": str(plugins), "RSVLM_PYTHON": str(python), "RSVLM_CACHE": str(tmp_path / "cache"),
             "RSVLM_DRIVE_RASTER": str(raster), "RSVLM_DRIVE_OUT": str(out), "RSVLM_DRIVE_LIMIT": str(limit - 60),
+            "RSVLM_DRIVE_FOLDER": str(HERE),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"), **variables,
         }
         done = subprocess.run(
@@ -85,15 +87,37 @@ def test_the_first_start_explains(desktop, fake_plugins, raster_file, tmp_path):
 
 
 @pytest.mark.desktop
-@pytest.mark.parametrize("how", ["quit", "reload"])
-def test_quitting_or_reloading_in_the_middle_of_a_search(desktop, fake_plugins, raster_file, runs, how):
-    facts = desktop(fake_plugins, sys.executable, raster_file, RSVLM_DRIVE_TEXTS="slow", RSVLM_DRIVE_LEAVE=how)
+@pytest.mark.parametrize("how, work", [("quit", "search"), ("quit", "index"), ("reload", "index")])
+def test_quitting_or_reloading_in_the_middle_of_it(desktop, fake_plugins, raster_file, runs, how, work):
+    facts = desktop(fake_plugins, sys.executable, raster_file, RSVLM_FAKE="slow", RSVLM_DRIVE_LEAVE=how,
+                    RSVLM_DRIVE_WORK=work)
     assert facts["status"] == 0
     end = time.monotonic() + 10
     while runs(facts["child"]) and time.monotonic() < end:
         time.sleep(0.1)
     assert not runs(facts["child"])
     assert facts.get("panels", 1) == 1
+
+
+@pytest.mark.desktop
+def test_from_nothing_to_a_saved_layer_with_real_clicks(desktop, fake_plugins, raster_file, tmp_path):
+    """No interpreter has the packages; a folder of wheels gives them; then search, zoom, example, heatmap, outlines."""
+    if not shutil.which("xdotool"):
+        pytest.skip("no xdotool")
+    folder, wheels = tmp_path / "bare", tmp_path / "wheels"
+    shutil.copytree(fake_plugins, folder)
+    wheels.mkdir()
+    # the fake engine needs osgeo, which has no wheel: this one shows the system's packages to the environment
+    write_wheel(wheels, "made-up-engine", files={"system.pth": "/usr/lib/python3/dist-packages\n"})
+    for name in ("requirements.txt", "requirements-light.txt"):
+        (folder / "search_imagery_by_text" / name).write_text("made-up-engine\n")
+    facts = desktop(folder, "", raster_file, RSVLM_DRIVE_WHEELS=str(wheels))
+    assert "Ready" in facts["set_up"] and "Successfully installed made-up-engine" in facts["log"]
+    assert facts["hits"] == 20 and facts["examples"].startswith("1 like") and facts["heatmap"]
+    assert facts["outlines"] == 12 and facts["saved"] == 11 and not facts["editing"]
+    from osgeo import ogr
+
+    assert (source := ogr.Open(facts["file"])).GetLayer(0).GetFeatureCount() == 11 and source is not None
 
 
 @pytest.mark.desktop

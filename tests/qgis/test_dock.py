@@ -138,6 +138,25 @@ def test_a_stubborn_child_is_ended_and_the_next_search_gets_a_new_one(dock, unti
     until(lambda: not runs(pid), 5)
 
 
+def test_faults_are_in_the_log_file_without_private_data(dock, until, monkeypatch, tmp_path):
+    from search_imagery_by_text import log, settings
+
+    monkeypatch.setattr(settings, "data_folder", lambda: str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    search(dock, until, "bug")
+    log.write(f"in {tmp_path}/pictures")
+    text = (tmp_path / "data" / "logs" / "plugin.log").read_text()
+    assert "WARNING search: ValueError: x" in text and "Trace" in text
+    assert str(tmp_path) not in text and "in ~/pictures" in text
+    monkeypatch.setattr(log, "BYTES", 2000)
+    log.close()
+    for _ in range(200):
+        log.write("one more line", show=False)
+    log.close()
+    files = sorted(path.name for path in (tmp_path / "data" / "logs").iterdir())
+    assert files == ["plugin.log", "plugin.log.1", "plugin.log.2", "plugin.log.3"]
+
+
 def test_killing_the_child_is_one_message_and_qgis_goes_on(dock, until, window):
     dock.search.text.lineEdit().setText("slow")
     dock.search.button.click()
@@ -357,6 +376,10 @@ def test_a_drawn_rectangle_is_described_and_asked_about(dock, until, window):
     text = dock.describe.answers.toPlainText()
     assert text.index("Yes") < text.index("Many buildings and green trees are around a road.")
     assert "Are there trees?" in text
+    evidence = [layer for layer in results() if layer.name() == "Evidence: Are there trees?"]
+    assert [layer.featureCount() for layer in evidence] == [4] and "yes" in evidence[0].metadata().abstract()
+    renderer = evidence[0].renderer()
+    assert [category.value() for category in renderer.categories()] == ["trees", "view"]
     window.canvas.setExtent(QgsRectangle(0, 0, 1, 1))
     dock.describe._clicked(QUrl("place:0"))
     assert window.canvas.extent().contains(QgsRectangle(500050, 5699850, 500150, 5699950))

@@ -3,6 +3,7 @@
 import sys
 import time
 
+import pytest
 from qgis.core import QgsApplication
 
 
@@ -28,6 +29,56 @@ def test_unload_in_the_middle_of_a_search_ends_the_child(engine, window, until, 
     plugin.dock.search.button.click()
     until(lambda: plugin.dock.progress.bar.value() > 3)
     pid = plugin._session._worker.process.processId()
+    plugin.unload()
+    assert not runs(pid)
+
+
+@pytest.mark.parametrize("work, event", [
+    ("search", "close the project"), ("index", "close the project"), ("outline", "close the project"),
+    ("heatmap", "remove the layer"), ("index", "remove the layer"), ("index", "unload"), ("outline", "unload"),
+])
+def test_in_the_middle_of_it(engine, window, until, raster_file, runs, monkeypatch, tmp_path, work, event):
+    """No exception, no orphan, no half-written layer; and the next search works."""
+    from qgis.core import QgsProject, QgsRasterLayer
+
+    def add():
+        layer = QgsRasterLayer(str(raster_file), "ortho")
+        QgsProject.instance().addMapLayer(layer)
+        return layer
+
+    trouble = []
+    monkeypatch.setattr(sys, "excepthook", lambda *what: trouble.append(what))
+    monkeypatch.setenv("RSVLM_FAKE", "slow")
+    layer, plugin = add(), engine.classFactory(window)
+    plugin.initGui()
+    dock, session = plugin.dock, plugin._session
+    dock.layer.setLayer(layer)
+    {"search": lambda: (dock.search.text.lineEdit().setText("houses"), dock.search.button.click()),
+     "index": dock.search.index.build.trigger, "heatmap": lambda: dock.start_heatmap("houses"),
+     "outline": lambda: (dock.outline.text.setText("road"), dock.outline.button.click())}[work]()
+    until(lambda: dock.progress.bar.value() > 3)
+    pid = session._worker.process.processId()
+    if event == "unload":
+        plugin.unload()
+        assert not runs(pid)
+        assert not [path for path in tmp_path.rglob("*.gpkg*")]
+        return
+    if event == "close the project":
+        QgsProject.instance().clear()
+    else:
+        QgsProject.instance().removeMapLayer(layer)
+    until(lambda: not session.busy, 60)
+    left = list(QgsProject.instance().mapLayers().values())
+    assert all(one.isValid() for one in left)  # what came is whole
+    assert event == "remove the layer" or not left  # and nothing comes into another project
+    monkeypatch.setenv("RSVLM_FAKE", "")
+    session.forget_worker()
+    QgsProject.instance().clear()
+    dock.layer.setLayer(add())
+    dock.search.text.lineEdit().setText("forest")
+    dock.search.button.click()
+    until(lambda: not session.busy, 60)
+    assert dock.search.view.model().rowCount() == 20 and not trouble
     plugin.unload()
     assert not runs(pid)
 

@@ -3,24 +3,9 @@
 import os
 import shutil
 import sys
-import zipfile
 
 import pytest
-
-
-def write_wheel(folder, name, requires=()):
-    """A wheel of nothing but its name."""
-    tag = f"{name.replace('-', '_')}-1.0"
-    info = f"{tag}.dist-info"
-    files = {
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
-                            + "".join(f"Requires-Dist: {other}\n" for other in requires),
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/RECORD": "",
-    }
-    with zipfile.ZipFile(folder / f"{tag}-py3-none-any.whl", "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
+from conftest import write_wheel
 
 
 @pytest.fixture
@@ -124,7 +109,7 @@ def test_a_full_disk_and_an_old_python_are_told_before_anything_is_made(nothing_
 
 def test_the_proxy_of_qgis_reaches_pip_and_stays_out_of_the_log(engine):
     from qgis.core import QgsSettings
-    from search_imagery_by_text import environment, report
+    from search_imagery_by_text import environment, redaction
 
     stored = QgsSettings()
     values = {"proxyEnabled": True, "proxyType": "HttpProxy", "proxyHost": "proxy.example", "proxyPort": "3128",
@@ -136,7 +121,7 @@ def test_the_proxy_of_qgis_reaches_pip_and_stays_out_of_the_log(engine):
     finally:
         stored.remove("proxy")
     assert found["HTTPS_PROXY"] == "http://joe%40x:s%3Ae%2Fc@proxy.example:3128"
-    assert "joe" not in report.redact("Using " + found["HTTPS_PROXY"])
+    assert "joe" not in redaction.redact("Using " + found["HTTPS_PROXY"])
     assert environment.network() == {}
 
 
@@ -207,10 +192,25 @@ def test_the_options_page_stores_what_it_shows(engine, window):
     told = []
     page = OptionsPage(lambda: told.append(1))
     page.device.setCurrentText("cuda:1")
-    page.model.setText("open_clip:ViT-B-32/openai")
+    page.model.box.setCurrentText("open_clip:ViT-B-32/openai")
     page.apply()
     assert settings.device() == "cuda:1" and settings.model() == "open_clip:ViT-B-32/openai" and told == [1]
     assert OptionsPage(lambda: None).device.currentText() == "cuda:1"
+
+
+def test_a_folder_with_a_model_gets_a_name_and_is_chosen(engine, window, until):
+    from search_imagery_by_text.gui.model_box import ModelBox
+
+    box = ModelBox()
+    box.fill()
+    until(lambda: box._task is None)
+    assert [box.box.itemText(row) for row in range(box.box.count())] == ["", "town"] and box.name() == ""
+    box.remember("/no/such/folder", "broken")
+    until(lambda: box._task is None)
+    assert "no model" in box.words.text() and box.name() == ""
+    box.remember("/some/export", "mine")
+    until(lambda: box._task is None)
+    assert box.name() == "mine" and box.words.text() == ""
 
 
 def test_the_report_dialog_shows_the_report(engine, window, until):

@@ -88,7 +88,7 @@ def places(params):
         yield [x, y, x + side, y + side], raster.GetProjection()
 
 
-def write_layer(params, name):
+def write_layer(params, name, evidence=False):
     from osgeo import ogr, osr
 
     ogr.UseExceptions()
@@ -107,9 +107,13 @@ def write_layer(params, name):
             if name == "masks":
                 for field in ("area_m2", "mean_score"):
                     layer.CreateField(ogr.FieldDefn(field, ogr.OFTReal))
+            if evidence:
+                layer.CreateField(ogr.FieldDefn("evidence", ogr.OFTString))
             layer.StartTransaction()
         hit = {"rank": rank, "score": 0.3 - 0.002 * rank, "confidence": max(0.02, 0.97 - 0.017 * rank),
                "text": texts[(rank - 1) % len(texts)], "source": "fake", "model": "fake", "gsd_m": 0.5}
+        if evidence:
+            hit["evidence"] = "view" if rank % 2 else "outline"
         feature = ogr.Feature(layer.GetLayerDefn())
         for key, value in hit.items():
             feature.SetField(key, value)
@@ -179,8 +183,17 @@ def result(request):
         with open(os.path.join(params["out"], "collection.json"), "w") as file:
             json.dump({"source": params["sources"][0]}, file)
         return {"index": params["out"], "tiles": 1234, "embedded": 1234, "skipped_nodata": 3, "failed": []}
-    if op in ("caption", "ask"):
-        return {"text": "many buildings and green trees are around a road ." if op == "caption" else "yes"}
+    if op == "caption":
+        return {"text": "many buildings and green trees are around a road ."}
+    if op == "ask":
+        if not params.get("out"):
+            return {"text": "yes"}
+        evidence = write_layer({**params, "texts": ["trees"], "top": 4}, "masks", evidence=True)
+        return {"text": "yes", "evidence": evidence, "count": len(evidence), "outputs": {"masks": params["out"]}}
+    if op == "models":
+        if params.get("target") == "/no/such/folder":
+            raise LookupError("model")
+        return {"models": [{"id": name} for name in ("bundled", "town")][: 2 if params["action"] == "list" else 1]}
     if op == "check":
         return {"ok": True, "device": "cpu", "home": os.path.expanduser("~")}
     raise KeyError(op)
@@ -223,9 +236,11 @@ def run(request):
         if "bug" in words:
             send("error", number, code="internal", message="ValueError: x", remedy="Report it.", traceback="Trace")
             return
-        if wait_or_stop(number, 200 if "slow" in words else 5, 0.05):
+        if wait_or_stop(number, 100 if "slow" in words else 60 if os.environ.get("RSVLM_FAKE") == "slow" else 5, 0.05):
             return
         send("result", number, op=request["op"], result=result(request))
+    except LookupError:
+        send("error", number, code="model", message="There is no model 'x'.", remedy="Name a folder.", traceback="")
     except Exception as error:  # as the real one does
         send("error", number, code="internal", message=f"{type(error).__name__}: {error}", remedy="", traceback="")
     finally:
