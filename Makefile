@@ -2,6 +2,7 @@
 # make test    lint, types and every test, those inside a real QGIS included
 # make plugin  dist/search_imagery_by_text-VERSION.zip for QGIS
 # make bench   index time, search time and peak memory on a real orthophoto            (needs the test data)
+# make soak    the trust suites for a long time: bad input, kills, full disks, one worker for an hour   [MINUTES=60]
 # make lint    ruff and mypy only
 # make clean   remove what the above made, the environments included
 #
@@ -10,11 +11,12 @@
 PYTHON ?= python3
 RASTER ?=
 QUERY ?=
+MINUTES ?= 60
 VENV := .venv
 QGIS_VENV := .venv-qgis
 PIP := -m pip --disable-pip-version-check install
 
-.PHONY: help demo test plugin bench lint clean
+.PHONY: help demo test plugin bench soak lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -49,6 +51,11 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready-dev $(QGIS_VENV)/.ready
 	@$(VENV)/bin/python tools/test.py
+
+soak: export RSVLM_SOAK := $(MINUTES)
+soak: $(VENV)/.ready-dev
+	@$(VENV)/bin/python -m pytest tests/trust
+	@cat build/tests/trust.json
 
 lint: $(VENV)/.ready-dev
 	@$(VENV)/bin/python tools/test.py --only lint types

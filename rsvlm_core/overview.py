@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +19,7 @@ from rsvlm_core import style
 from rsvlm_core.errors import OutputError
 from rsvlm_core.imagery.patch import Window
 from rsvlm_core.imagery.raster import Raster
+from rsvlm_core.scratch import beside, publish
 
 _MAP_LONG, _MAP_SHORT = 1080, 640  # longer side of the map at most, and the least height of the page
 _CHIP, _GAP, _MARGIN, _HEADER = 208, 14, 22, 70
@@ -310,15 +309,9 @@ def _fit(text: str, width: float, size: int) -> str:
 
 def _save(page: Image.Image, out: Path) -> Path:
     try:
-        handle, part = tempfile.mkstemp(dir=out.parent, prefix=f".{out.stem}-", suffix=".png")
-        os.close(handle)
-        try:
-            page.save(part, optimize=True)
-            os.chmod(part, 0o644)
-            os.replace(part, out)
-        except BaseException:
-            os.unlink(part)
-            raise
+        with beside(out) as folder:
+            page.save(folder / "part.png", optimize=True)
+            publish(folder / "part.png", out)
     except OSError as error:
         raise OutputError(f"{out} could not be written ({error.strerror or error}).", "Write elsewhere.") from error
     return out

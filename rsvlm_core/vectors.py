@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ import pyogrio
 
 from rsvlm_core import style
 from rsvlm_core.errors import OutputError, UsageError
+from rsvlm_core.scratch import beside, publish
 
 Layer = Literal["hits", "masks", "classes"]
 SUFFIXES = (".gpkg", ".geojson", ".parquet")
@@ -55,9 +56,8 @@ def check_writable(out: Path) -> None:
     if out.exists() and not os.access(out, os.W_OK):
         raise OutputError(f"{out} is read-only.", "Choose another file name, or make it writable.")
     try:  # asking beats reading permission bits, which network shares and containers do not honour
-        handle, probe = tempfile.mkstemp(dir=out.parent, prefix=f".{out.stem}-", suffix=".tmp")
-        os.close(handle)
-        os.unlink(probe)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
     except OSError as error:
         raise OutputError(f"{out}: cannot write in {out.parent} ({error.strerror}).", "Write elsewhere.") from error
     if out.suffix.lower() == ".gpkg" and out.exists():
@@ -88,9 +88,9 @@ def write_vector(gdf: gpd.GeoDataFrame, out: Path, layer: Layer, metadata: Mappi
     gdf = _typed(gdf, layer)
     notes = {k: v if isinstance(v, str) else json.dumps(v, default=str) for k, v in metadata.items()}
     suffix = out.suffix.lower()
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}-") as folder:
-        part = Path(folder) / f"part{suffix}"
-        try:
+    try:
+        with beside(out) as folder:
+            part = folder / f"part{suffix}"
             if suffix == ".gpkg":
                 _write_gpkg(gdf, part, layer, notes)
             elif suffix == ".geojson":
@@ -99,12 +99,19 @@ def write_vector(gdf: gpd.GeoDataFrame, out: Path, layer: Layer, metadata: Mappi
                 _write_parquet(gdf, part, notes)
             if suffix == ".gpkg" and out.exists():
                 _refuse_if_open(out)  # again: the work before may have taken minutes
-            os.replace(part, out)
-        except (OSError, sqlite3.Error, pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError) as error:
-            raise OutputError(
-                f"{out} could not be written ({error}).", "Check space and permissions, close it where it is open."
-            ) from error
+            publish(part, out)
+    except (OSError, sqlite3.Error, pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError) as error:
+        raise OutputError(
+            f"{out} could not be written ({_reason(error)}).",
+            "Check space and permissions, close it where it is open.",
+        ) from error
     return out
+
+
+def _reason(error: Exception) -> str:
+    """The end of what GDAL says: before it come whole statements of SQL."""
+    text = (str(error).splitlines() or [type(error).__name__])[0].rpartition("failed: ")[2]
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _dtype(kind: str) -> str:
@@ -145,6 +152,24 @@ def _write_gpkg(gdf: gpd.GeoDataFrame, part: Path, layer: Layer, notes: dict[str
     else:
         qml = style.categorized_qml(_texts(gdf, notes), fields)
     _store_style(part, layer, qml)
+    _check_whole(part, layer, len(gdf), ("gpkg_rtree_index", *(["gpkg_metadata"] if notes else [])))
+
+
+def _check_whole(gpkg: Path, layer: str, rows: int, extensions: Sequence[str]) -> None:
+    """See that everything is there: where a disk is full, GDAL leaves things out and only warns.
+
+    Raises:
+        sqlite3.Error: Something is missing or damaged.
+    """
+    with closing(sqlite3.connect(gpkg)) as db:
+        whole = db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        for table in (layer, f"rtree_{layer}_geom"):  # the names are ours
+            whole = whole and db.execute(f'SELECT count(*) FROM "{table}"').fetchone() == (rows,)  # noqa: S608 # nosec
+        for extension in extensions:
+            found = db.execute("SELECT count(*) FROM gpkg_extensions WHERE extension_name = ?", (extension,)).fetchone()
+            whole = whole and found != (0,)
+    if not whole:
+        raise sqlite3.DatabaseError("it came out incomplete")
 
 
 def _texts(gdf: gpd.GeoDataFrame, notes: dict[str, str]) -> list[str]:

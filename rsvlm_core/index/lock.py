@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from rsvlm_core.errors import OutputError, SearchIndexError
 from rsvlm_core.index.files import LOCK
+from rsvlm_core.locking import take
 
 # A writer on another machine that has not been heard of for so long is taken for dead.
 STALE_S = 900.0
@@ -42,7 +43,7 @@ class WriterLock:
             raise OutputError(
                 f"{self._folder} cannot be written: {error.strerror}.", "Choose another folder, or check permissions."
             ) from error
-        if not _take(self._file):
+        if not take(self._file):
             holder = self._holder()
             self._forget()
             raise self._busy(holder)
@@ -51,10 +52,17 @@ class WriterLock:
         if holder and holder.get("host") != socket.gethostname() and age < STALE_S:
             self._forget()
             raise self._busy(holder)
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump({"pid": os.getpid(), "host": socket.gethostname()}, self._file)
-        self._file.flush()
+        try:
+            self._file.seek(0)
+            self._file.truncate()
+            self._file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+            self._file.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # closing tries to write the same again
+                self._forget()
+            raise OutputError(
+                f"{self._path} cannot be written: {error.strerror}.", "Check the free space and permissions."
+            ) from error
         return self
 
     def __exit__(
@@ -88,32 +96,3 @@ class WriterLock:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    # Far behind the text, so that others can still read who holds it.
-    _FAR = 1 << 20
-
-    def _take(file: IO[str]) -> bool:
-        os.lseek(file.fileno(), _FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            os.lseek(file.fileno(), 0, os.SEEK_SET)
-        return True
-
-else:
-    import errno
-    import fcntl
-
-    def _take(file: IO[str]) -> bool:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            # a disk without locks leaves only the age of the file
-            return error.errno in (errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS)
-        return True

@@ -51,14 +51,12 @@ def load_map(
         return np.zeros((0, *width), dtype=dtype), rows
 
     def fill(path: Path) -> None:
-        target = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(sum(rows), *width))
-        start = 0
-        for part in parts:
-            values = read(part)
-            target[start : start + len(values)] = values
-            start += len(values)
-        target.flush()
-        del target
+        # not through a memory map: where the disk is full that would kill the process instead of raising
+        shape, kind = (sum(rows), *width), np.lib.format.dtype_to_descr(dtype)
+        with open(path, "wb") as target:
+            np.lib.format.write_array_header_1_0(target, {"descr": kind, "fortran_order": False, "shape": shape})
+            for part in parts:
+                target.write(np.ascontiguousarray(read(part), dtype=dtype).data)
 
     try:
         # first forget what the old map was made of, so that being killed in between cannot pair new with old

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from rsvlm_core.errors import OutputError
 from rsvlm_core.imagery.raster import Raster
 from rsvlm_core.localize.scoring import NODATA, LabelledBlock, Scored
 from rsvlm_core.model.encoder import Float32, ModelInfo
+from rsvlm_core.scratch import beside, publish
 
 NO_SCORE = -9999.0
 Write = Callable[[LabelledBlock], None]
@@ -106,15 +105,15 @@ def _bands(
 def _geotiff(out: Path, raster: Raster, scored: Scored, count: int, dtype: str, nodata: float) -> Iterator[Any]:
     placed = raster.transform * Affine.translation(scored.first_col, scored.first_row)
     try:
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}-") as folder:
-            part = Path(folder) / "part.tif"
+        with beside(out) as folder:
+            part = folder / "part.tif"
             with rasterio.open(
                 part, "w", driver="GTiff", width=scored.width, height=scored.height, count=count, dtype=dtype,
                 crs=rasterio.CRS.from_wkt(raster.wkt), transform=placed, nodata=nodata, tiled=True, blockxsize=512,
                 blockysize=512, compress="deflate", predictor=1 if dtype == "uint8" else 3, bigtiff="if_safer",
             ) as dst:  # fmt: skip
                 yield dst
-            os.replace(part, out)
+            publish(part, out)
     except (OSError, rasterio.errors.RasterioError) as error:
         raise OutputError(f"{out} could not be written ({error}).", "Check space and permissions.") from error
 

@@ -21,11 +21,12 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from rsvlm_core.errors import ModelError
+from rsvlm_core.errors import ModelError, OutputError
 from rsvlm_core.imagery.patch import Window
 from rsvlm_core.localize.polygons import Region, RegionCollector
 from rsvlm_core.localize.scoring import NODATA, LabelledBlock, Scored
 from rsvlm_core.model.encoder import UInt8
+from rsvlm_core.scratch import reserve
 from rsvlm_core.settings import cache_dir
 
 WINDOW = 1024  # pixels of the raster shown to the model at once: its own input size
@@ -270,5 +271,11 @@ def _ask(predictor: Predictor, part: Any, ours: NDArray[np.bool_]) -> NDArray[np
 def _scratch(shape: tuple[int, int], folder: Path) -> UInt8:
     handle = tempfile.NamedTemporaryFile(dir=folder, suffix=".sam", delete=False)  # noqa: SIM115
     handle.close()
-    return np.memmap(handle.name, np.uint8, "w+", shape=shape)
+    try:
+        reserve(Path(handle.name), shape[0] * shape[1])
+    except OSError as error:
+        raise OutputError(
+            f"The temporary folder {folder} is full ({error.strerror}).", "Free space, or set TMPDIR to another disk."
+        ) from error
+    return np.memmap(handle.name, np.uint8, "r+", shape=shape)
 

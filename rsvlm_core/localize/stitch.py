@@ -22,6 +22,7 @@ from rsvlm_core.errors import OutputError, UsageError
 from rsvlm_core.imagery.patch import Patch, Window
 from rsvlm_core.localize.source import PatchSource
 from rsvlm_core.model.encoder import Float32, UInt8
+from rsvlm_core.scratch import reserve
 
 # Between the centre of a window and its border the weight falls to this, never to zero: at the border of the imagery
 # there is no second window.
@@ -160,8 +161,15 @@ class ScoreRaster:
             )
         handle = tempfile.NamedTemporaryFile(dir=folder, suffix=".scores", delete=False)  # noqa: SIM115
         handle.close()
+        try:
+            reserve(Path(handle.name), needed)
+        except OSError as error:
+            raise OutputError(
+                f"The temporary folder {folder} has no room for a score raster of {needed / 1e9:.1f} GB"
+                f" ({error.strerror}).", "Free space, set TMPDIR to another disk, or give a smaller extent.",
+            ) from error
         shape = (grid.rows, grid.cols, channels + 1)
-        self._sums: NDArray[np.float32] = np.memmap(handle.name, np.float32, "w+", shape=shape)
+        self._sums: NDArray[np.float32] = np.memmap(handle.name, np.float32, "r+", shape=shape)
 
     def add(self, span: Span, values: Float32, seen: NDArray[np.bool_]) -> None:
         """Blend in a window.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from rsvlm_core.pipelines.corpus import Corpus, first_crs, open_corpus
 from rsvlm_core.pipelines.query import clean_texts
 from rsvlm_core.pipelines.regions import region_of
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
+from rsvlm_core.scratch import beside, publish
 
 # Cells along a side of the finest tiles: enough for a smooth picture, few enough to stay small.
 CELLS_PER_TILE = 8
@@ -116,8 +115,8 @@ def heatmap(
     transform, width, height = _layout(levels, region)
     low, high = np.inf, -np.inf
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
-            part = Path(folder) / "heat.tif"
+        with beside(path) as folder:
+            part = folder / "heat.tif"
             with _geotiff(part, corpus, transform, width, height) as target:
                 for top, rows in _strips(levels, transform, width, height):
                     check(should_stop)
@@ -126,7 +125,7 @@ def heatmap(
                         low, high = min(low, float(np.nanmin(rows))), max(high, float(np.nanmax(rows)))
                     progress(min(height, top + _STRIP_ROWS), height, "rows")
                 _describe(target, texts[0], encoder.info.id, low, high)
-            os.replace(part, path)
+            publish(part, path)
     except (OSError, RasterioError) as error:
         raise OutputError(
             f"{path} cannot be written: {getattr(error, 'strerror', None) or error}.",

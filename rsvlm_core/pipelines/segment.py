@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -32,6 +31,7 @@ from rsvlm_core.localize.threshold import Threshold
 from rsvlm_core.model.encoder import Encoder, Float32, UInt8
 from rsvlm_core.pipelines.masks import Ground, mask_frame, own_values, ranked
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
+from rsvlm_core.scratch import scratch
 
 BLOCK = 1024  # pixels; two tiles of the written rasters
 
@@ -94,8 +94,8 @@ def segment_array(
     prompts = texts if isinstance(texts, Prompts) else Prompts.of(texts, encoder)
     image = ArrayImage(rgb, valid)
     plan = ScorePlan.of(encoder.info, (gsd_m, gsd_m), method=method, gsds=_scales(gsd), window_px=window_px)
-    with tempfile.TemporaryDirectory(prefix="rsvlm-", ignore_cleanup_errors=True) as folder:
-        scored = Scored(image, (gsd_m, gsd_m), prompts, encoder, plan, Path(folder))
+    with scratch() as folder:
+        scored = Scored(image, (gsd_m, gsd_m), prompts, encoder, plan, folder)
         scored.run()
         thresholds = scored.thresholds(threshold)
         labels = np.empty(rgb.shape[:2], np.uint8)
@@ -216,8 +216,8 @@ class _Task:
 
     def run(self) -> tuple[gpd.GeoDataFrame, list[Threshold], list[str]]:
         """Masks on the ground, not ranked yet, the decisions, and what could not be read."""
-        with tempfile.TemporaryDirectory(prefix="rsvlm-", ignore_cleanup_errors=True) as folder:
-            return self._run(Path(folder))
+        with scratch() as folder:
+            return self._run(folder)
 
     def _run(self, folder: Path) -> tuple[gpd.GeoDataFrame, list[Threshold], list[str]]:
         raster = self.raster

@@ -60,7 +60,8 @@ def test_killed_at_any_moment(name, forge, place):
     argv, outputs = COMMANDS[name]
     job = {"cwd": str(place), "env": env_of(place), "slow_s": 0.01}
     old_argv = ["green" if word == "red" else word for word in argv]
-    assert forge("rsvlm", old_argv, **job)["status"] == 0
+    first = forge("rsvlm", old_argv, **job)
+    assert first["status"] == 0, first
     old = {n: content(place / n) for n in outputs}
     kept = {n: place / f"kept-{n}" for n in outputs}
     for n in outputs:
