@@ -226,6 +226,19 @@ def test_a_split_by_place_and_tiles_without_anything(tmp_path: Path, make_raster
     empty = [m for m in train + test if not m["landmarks"]]
     assert 0 < len(empty) <= 40 and all("house" in c for m in empty for c in m["captions"])
     assert all(" no " in f" {c}" or "without" in c for m in empty for c in m["captions"])
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(6, 9), (64, 48)])
+def test_no_ground_is_on_both_sides(columns: int, rows: int) -> None:
+    bounds = [(x, y, x + s, y + s) for s in (0.001, 0.002) for x in np.arange(0, columns * 0.001, s / 2)
+              for y in 60 + np.arange(0, rows * 0.001, s / 2)]
+    for seed in range(2):
+        sides = split_ground(bounds, 0.2, seed)
+        assert sides == split_ground(bounds, 0.2, seed) and 0.12 < sides.count("test") / len(bounds) < 0.3
+        assert sides.count("train") > 0.4 * len(bounds)
+        a, b = (shapely.union_all([shapely.box(*t) for t, s in zip(bounds, sides, strict=True) if s == name])
+                for name in ("train", "test"))
+        assert a.intersection(b).area < 1e-6 * b.area
     assert split_ground([], 0.5) == [] and set(split_ground([(0, 0, 1, 1)], 0.5)) == {"train"}
 
 
