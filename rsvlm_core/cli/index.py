@@ -24,6 +24,17 @@ def add(parser: ArgumentParser) -> None:
     fate = parser.add_mutually_exclusive_group()
     fate.add_argument("--resume", action="store_true", help="continue what is there (the default)")
     fate.add_argument("--fresh", action="store_true", help="start over")
+    cluster = parser.add_argument_group("past one machine")
+    cluster.add_argument("--engine", choices=("local", "ray"), default="local", help="where to embed (default: local)")
+    cluster.add_argument(
+        "--address", metavar="A",
+        help="of the Ray cluster: auto (the default), HOST:6379, ray://HOST:10001, or local to start one here",
+    )
+    cluster.add_argument("--embedders", type=int, metavar="N", help="processes with the model (default: one a GPU)")
+    cluster.add_argument("--embedder-gpus", type=float, metavar="G", help="GPUs of each; may be a fraction")
+    cluster.add_argument(
+        "--option", action="append", metavar="KEY=VALUE", help="of the storage, where --out is a URL; may be repeated"
+    )
     options.add_common(parser)
 
 
@@ -31,7 +42,9 @@ def params(args: Namespace) -> dict[str, Any]:
     """The job's parameters."""
     return {
         "sources": args.rasters, "out": args.out, "gsds": args.gsd, "bands": args.bands, "extent": args.extent,
-        "fresh": args.fresh, "batch": args.batch, "model": args.model, "device": args.device,
+        "fresh": args.fresh, "batch": args.batch, "model": args.model, "device": args.device, "engine": args.engine,
+        "address": args.address, "embedders": args.embedders, "embedder_gpus": args.embedder_gpus,
+        "options": args.option,
     }
 
 

@@ -12,7 +12,9 @@ from typing import NoReturn, Protocol
 from rsvlm_core import __version__
 from rsvlm_core.errors import one_line
 
-COMMANDS = ("index", "search", "segment", "heatmap", "classify", "caption", "ask", "models", "doctor", "worker")
+COMMANDS = (
+    "index", "search", "segment", "heatmap", "classify", "caption", "ask", "models", "doctor", "serve_index", "worker",
+)
 
 _EPILOG = """exit status: 0 done, 2 wrong usage or unusable input, 3 stopped by the user, 1 a fault in rsvlm
              (RSVLM_DEBUG=1 shows where)

@@ -2,54 +2,92 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 
 from rsvlm_core.errors import RasterError
-from rsvlm_core.imagery.patch import Patch
+from rsvlm_core.imagery.opening import is_local
+from rsvlm_core.imagery.patch import Patch, empty_patch
 from rsvlm_core.imagery.raster import Raster
 from rsvlm_core.index.manifest import Source
+from rsvlm_core.machine import cores
 from rsvlm_core.tiles.grid import Tile
+
+# Threads that decode: more than these feed any encoder. A server's answers are waited for, so there are more of them.
+_MOST, _REMOTE = 8, 8
+
+_Run = list[tuple[Tile, "Future[Patch | RasterError]"]]
 
 
 class TileReader:
     """Threads that read tiles of one source in order, each with a raster handle of its own.
 
+    GDAL keeps what it decoded for each handle, so a thread is given runs of neighbours, and a block of the file is
+    decoded about once.
+
     Args:
         source: Which raster, and how its values are seen.
         size_px: Side of the result in pixels.
-        ahead: Tiles that may be read before they are asked for: bounds the memory.
+        ahead: Tiles of a run at most; each thread and one more run may be read before they are asked for, which
+            bounds the memory.
     """
 
     def __init__(self, source: Source, size_px: int, ahead: int) -> None:
-        self._source, self._size, self._ahead = source, size_px, ahead
+        self._source, self._size, self._longest = source, size_px, max(1, ahead)
         self._own = threading.local()
         self._open: list[Raster] = []
-        self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="tiles")
+        self._left = threading.Event()
+        self._threads = min(_MOST, cores()) if is_local(source.source) else _REMOTE
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="tiles")
 
     def __enter__(self) -> TileReader:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._left.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for raster in self._open:
             raster.close()
 
     def read(self, tiles: Iterable[Tile]) -> Iterator[tuple[Tile, Patch | RasterError]]:
         """Each tile with its pixels, or with the reason why they cannot be read, in the order given."""
-        coming = iter(tiles)
-        waiting: deque[tuple[Tile, Future[Patch | RasterError]]] = deque()
-        for tile in islice(coming, self._ahead):
-            waiting.append((tile, self._pool.submit(self._one, tile)))
+        coming = self._runs(tiles)
+        waiting: deque[_Run] = deque()
+
+        def ask() -> None:
+            run = next(coming, None)
+            if run is not None:
+                waiting.append(run)
+                self._pool.submit(self._read, run)
+
+        for _ in range(self._threads + 1):
+            ask()
         while waiting:
-            tile, future = waiting.popleft()
-            for following in islice(coming, 1):
-                waiting.append((following, self._pool.submit(self._one, following)))
-            yield tile, future.result()
+            for tile, future in waiting.popleft():
+                yield tile, future.result()
+            ask()
+
+    def _runs(self, tiles: Iterable[Tile]) -> Iterator[_Run]:
+        """Neighbours together: a run ends where the finest level begins again, which is somewhere else."""
+        run: _Run = []
+        for tile in tiles:
+            if run and (len(run) == self._longest or tile.level < run[-1][0].level):
+                yield run
+                run = []
+            run.append((tile, Future()))
+        if run:
+            yield run
+
+    def _read(self, run: _Run) -> None:
+        for tile, future in run:
+            if self._left.is_set():
+                return
+            try:
+                future.set_result(self._one(tile))
+            except BaseException as error:  # raised again where the tile is asked for
+                future.set_exception(error)
 
     def _one(self, tile: Tile) -> Patch | RasterError:
         try:
@@ -58,7 +96,8 @@ class TileReader:
                     self._source.source, bands=self._source.bands, stretch=self._source.stretch
                 )
                 self._open.append(self._own.raster)
-            patch: Patch = self._own.raster.read(tile.window, (self._size, self._size))
-            return patch
+            raster: Raster = self._own.raster
+            shape = (self._size, self._size)
+            return empty_patch(shape) if raster.empty(tile.window) else raster.read(tile.window, shape)
         except RasterError as error:
             return error

@@ -16,8 +16,10 @@ from rsvlm_core.index.manifest import Area, IndexManifest, Part, Source
 from rsvlm_core.model.encoder import ModelInfo
 from rsvlm_core.tiles.grid import TileGrid, checked_gsds, default_gsds
 
-# Tiles of a part: some seconds of work on two processor cores, the most that being killed can cost.
+# Tiles of a part: some seconds of work on two processor cores, the most that being killed can cost. The first parts are
+# smaller, so that what is stopped soon has something to show.
 PART_TILES = 512
+_FIRST_TILES = 32
 # Tiles with a smaller share of valid pixels are not stored ...
 MIN_VALID = 0.25
 # ... unless a raster has no better ones; then those with at least this share of its best.
@@ -39,6 +41,14 @@ class Wanted:
     bands: tuple[int, ...] | None = None
     extent: Extent | None = None
     min_valid: float = MIN_VALID
+
+    @classmethod
+    def of(
+        cls, gsds: Sequence[float] | None, bands: Sequence[int] | None, extent: Extent | None, min_valid: float
+    ) -> Wanted:
+        """From arguments as callers give them; a lone band is seen as grey."""
+        seen = None if bands is None else tuple(bands) * (3 if len(bands) == 1 else 1)
+        return cls(None if gsds is None else tuple(gsds), seen, extent, min_valid)
 
 
 def plan(
@@ -139,8 +149,17 @@ def _added(
     count = len(grid.without([a.geometry for a in entry.areas]))
     if count == 0:
         return None
+    ends = _ends(count)
     parts = tuple(
-        Part(manifest.next_part + i, start, min(count, start + PART_TILES))
-        for i, start in enumerate(range(0, count, PART_TILES))
+        Part(manifest.next_part + i, start, end) for i, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
     )
     return Area(extent, parts)
+
+
+def _ends(count: int) -> list[int]:
+    """Where parts end: each is twice as large as the one before, until they are of full size."""
+    ends, size = [min(count, _FIRST_TILES, PART_TILES)], min(_FIRST_TILES, PART_TILES)
+    while ends[-1] < count:
+        size = min(2 * size, PART_TILES)
+        ends.append(min(count, ends[-1] + size))
+    return ends

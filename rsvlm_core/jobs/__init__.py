@@ -27,6 +27,7 @@ _PLACES = {
     "ask": "describe",
     "models": "models",
     "check": "check",
+    "serve_index": "serve",
 }
 OPERATIONS: tuple[str, ...] = tuple(_PLACES)
 

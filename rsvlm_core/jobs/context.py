@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rsvlm_core.jobs.encoders import Encoders
+from rsvlm_core.jobs.searches import Searches
 from rsvlm_core.progress import Progress, ShouldStop, never, silent
 
 
@@ -23,9 +24,11 @@ class Context:
         progress: Told how far the work is.
         should_stop: Polled between batches.
         finished: Told of each output file as soon as it is complete: its kind and path.
+        searches: What searches leave open; shared likewise.
     """
 
     encoders: Encoders = field(default_factory=Encoders)
     progress: Progress = silent
     should_stop: ShouldStop = never
     finished: Callable[[str, Path], None] = _forget
+    searches: Searches = field(default_factory=Searches)

@@ -40,7 +40,7 @@ def search(params: Params, context: Context) -> dict[str, object]:
     result = run(
         sources, texts, encoder,
         like=like, unlike=unlike, top=top, min_score=min_score, extent=extent, within=within, gsds=gsds, bands=bands,
-        progress=context.progress, should_stop=context.should_stop,
+        warm=context.searches.get(), progress=context.progress, should_stop=context.should_stop,
     )
     outputs: dict[str, str] = {}
     if out is not None:

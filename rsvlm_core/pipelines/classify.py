@@ -8,13 +8,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from rsvlm_core.engines.where import inside
 from rsvlm_core.errors import UsageError
 from rsvlm_core.imagery.projecting import LONLAT, project
 from rsvlm_core.imagery.raster import Extent, Raster
 from rsvlm_core.model.encoder import Encoder, Float32
 from rsvlm_core.pipelines.corpus import first_crs, is_index, open_corpus
 from rsvlm_core.pipelines.query import clean_texts
-from rsvlm_core.pipelines.regions import inside, region_of
+from rsvlm_core.pipelines.regions import region_of
 from rsvlm_core.progress import Progress, ShouldStop, never, silent
 from rsvlm_core.tiles.grid import default_gsds
 

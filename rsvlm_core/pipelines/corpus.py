@@ -15,6 +15,7 @@ import shapely
 from pyproj import CRS
 
 from rsvlm_core import __version__
+from rsvlm_core.engines.folder import FolderEngine
 from rsvlm_core.errors import OutputError, RsvlmError, UsageError
 from rsvlm_core.imagery.projecting import project_one
 from rsvlm_core.imagery.raster import Outline, outside, peek
@@ -22,8 +23,10 @@ from rsvlm_core.index.builder import build_index
 from rsvlm_core.index.files import LOCK, MANIFEST
 from rsvlm_core.index.lock import WriterLock
 from rsvlm_core.index.manifest import FORMAT_VERSION
-from rsvlm_core.index.store import VectorIndex, open_index
+from rsvlm_core.index.remote import fetched
+from rsvlm_core.index.store import VectorIndex
 from rsvlm_core.model.encoder import Encoder
+from rsvlm_core.pipelines.warm import Warm
 from rsvlm_core.progress import Progress, ShouldStop
 from rsvlm_core.settings import cache_dir
 from rsvlm_core.tiles.grid import OVERLAP, checked_gsds
@@ -39,19 +42,24 @@ class Corpus:
     """Opened indexes to search together.
 
     Attributes:
-        indexes: At least one.
+        engines: At least one, each over an index folder.
         crs: Of the first raster; results are given in it.
         seconds: Time spent building and opening.
         failed: `tile id: reason` of tiles that could not be read.
     """
 
-    indexes: tuple[VectorIndex, ...]
+    engines: tuple[FolderEngine, ...]
     crs: CRS
     seconds: float
     failed: tuple[str, ...]
 
     def __len__(self) -> int:
-        return sum(len(index) for index in self.indexes)
+        return sum(len(engine) for engine in self.engines)
+
+    @property
+    def indexes(self) -> tuple[VectorIndex, ...]:
+        """The opened indexes."""
+        return tuple(engine.index for engine in self.engines)
 
 
 def is_index(source: str) -> bool:
@@ -60,15 +68,21 @@ def is_index(source: str) -> bool:
     return path.suffix.lower() == ".rsindex" or (path / MANIFEST).is_file()
 
 
-def first_crs(sources: Sequence[str]) -> CRS:
+def first_crs(sources: Sequence[str], warm: Warm | None = None) -> CRS:
     """The CRS of the first raster, in which extents are given and results come.
+
+    Args:
+        sources: Rasters, or one index folder.
+        warm: What earlier searches left open.
 
     Raises:
         RsvlmError: It cannot be opened.
     """
     if not sources:
         raise UsageError("No raster was given.", "Name rasters, or one index folder (.rsindex).")
-    return open_index(sources[0], None).manifest.crs if is_index(sources[0]) else peek(sources[0]).crs
+    if not is_index(sources[0]):
+        return peek(sources[0]).crs
+    return (warm or Warm()).engine(fetched(sources[0]), None).crs
 
 
 def open_corpus(
@@ -79,6 +93,7 @@ def open_corpus(
     gsds: Sequence[float] | None,
     bands: Sequence[int] | None,
     overlap: float = OVERLAP,
+    warm: Warm | None = None,
     progress: Progress,
     should_stop: ShouldStop,
 ) -> Corpus:
@@ -91,6 +106,7 @@ def open_corpus(
         gsds: Levels for rasters; None chooses.
         bands: Bands of rasters; None chooses.
         overlap: Share of a tile's side that neighbours share, for rasters.
+        warm: What earlier searches left open.
         progress: Told of tiles.
         should_stop: Polled.
 
@@ -101,6 +117,7 @@ def open_corpus(
         UsageError: An index among several sources, or the region touches no raster.
     """
     started = time.monotonic()
+    warm = warm if warm is not None else Warm()
     if any(is_index(s) for s in sources):
         if len(sources) > 1:
             raise UsageError(
@@ -111,9 +128,9 @@ def open_corpus(
                 f"{sources[0]} is an index; its bands and ground sampling distances are fixed.",
                 "Leave them out, or name the rasters instead.",
             )
-        index = open_index(sources[0], encoder.info)
-        _check_region(index, region)
-        return Corpus((index,), index.manifest.crs, time.monotonic() - started, index.failed)
+        engine = warm.engine(fetched(sources[0]), encoder.info)
+        _check_region(engine.index, region)
+        return Corpus((engine,), engine.crs, time.monotonic() - started, engine.index.failed)
     if not sources:
         raise UsageError("No raster was given.", "Name rasters, or one index folder (.rsindex).")
     outlines = [peek(s) for s in dict.fromkeys(sources)]
@@ -121,25 +138,32 @@ def open_corpus(
     chosen = [(o, part) for o in outlines for part in _parts_of(region, crs, o)]
     if not chosen:
         raise UsageError(*outside(region, outlines[0].footprint.bounds, outlines[0].source))
-    indexes = []
+    engines, built = [], False
     for outline, part in chosen:
         folder = _cached(outline, encoder, gsds, bands, overlap)
-        try:
-            build_index(
-                [outline.source], folder, encoder, gsds=gsds, bands=bands, extent=part, overlap=overlap,
-                progress=progress, should_stop=should_stop,
-            )
-        except OutputError as error:
-            raise OutputError(
-                error.message, "Free some space there, or set RSVLM_CACHE to a folder that can be written."
-            ) from error
-        indexes.append(open_index(folder, encoder.info))
-    _prune([i.folder for i in indexes])
-    failed = tuple(f for i in indexes for f in i.failed)
-    corpus = Corpus(tuple(indexes), crs, time.monotonic() - started, failed)
+        extent = None if part is None else shapely.to_wkb(part).hex()
+        if not (warm.is_built(folder, extent) or warm.is_built(folder, None)):
+            built = True
+            try:
+                report = build_index(
+                    [outline.source], folder, encoder, gsds=gsds, bands=bands, extent=part, overlap=overlap,
+                    progress=progress, should_stop=should_stop,
+                )
+            except OutputError as error:
+                raise OutputError(
+                    error.message, "Free some space there, or set RSVLM_CACHE to a folder that can be written."
+                ) from error
+            if not report.failed:
+                warm.built(folder, extent)
+        engines.append(warm.engine(folder, encoder.info))
+    if built:
+        _prune([e.index.folder for e in engines])
+    failed = tuple(f for e in engines for f in e.index.failed)
+    corpus = Corpus(tuple(engines), crs, time.monotonic() - started, failed)
     if failed and len(corpus) == 0:
         raise RsvlmError(
-            f"None of the {len(failed)} tiles could be read; the first: {failed[0]}", "Check the raster with gdalinfo."
+            f"None of the {len(failed)} tiles could be read; the first: {failed[0].rstrip('.')}.",
+            "Check the raster with gdalinfo.",
         )
     return corpus
 

@@ -14,9 +14,10 @@ from pyproj import CRS
 from rsvlm_core.errors import UsageError
 from rsvlm_core.imagery.projecting import LONLAT, project
 from rsvlm_core.index.store import VectorIndex
-from rsvlm_core.model.confidence import confidence, neutral_embeddings
+from rsvlm_core.model.confidence import NEUTRAL_PROMPTS, confidence, rivals
 from rsvlm_core.model.encoder import Encoder, Float32
 from rsvlm_core.pipelines.regions import read_features
+from rsvlm_core.pipelines.warm import Warm
 
 # Relevance feedback after Rocchio: a text counts 1, the mean of the examples to be like this much, the mean of those
 # to be unlike this much, both measured from the mean of all tiles. That takes away what all images have in common,
@@ -41,11 +42,12 @@ class Query:
     neutral: Float32
     scale: float
 
-    def confidence(self, scores: Float32, tiles: Float32) -> Float32:
-        """[N] cosines of one query with [N, D] tiles -> [N] confidence, 0..1."""
+    def confidence(self, q: int, scores: Float32, tiles: Float32) -> Float32:
+        """[N] cosines of query q with [N, D] tiles -> [N] confidence, 0..1."""
         if not len(scores):
             return np.zeros(0, np.float32)
-        return confidence(scores[:, None], tiles @ self.neutral.T, self.scale)[:, 0]
+        weights = rivals(self.vectors[q : q + 1], self.neutral)
+        return confidence(scores[:, None], tiles @ self.neutral.T, self.scale, weights)[:, 0]
 
 
 def clean_texts(texts: Sequence[str]) -> list[str]:
@@ -65,11 +67,20 @@ def build_query(
     indexes: Sequence[VectorIndex],
     like: str | Path | None = None,
     unlike: str | Path | None = None,
+    warm: Warm | None = None,
 ) -> Query:
     """Turn texts and examples into vectors.
 
     Each feature of an example file stands for the tile that it overlaps best. Without a text, the examples to be like
     are the query themselves.
+
+    Args:
+        texts: What to look for.
+        encoder: The model.
+        indexes: What examples are taken from.
+        like: Vector file with examples to be like.
+        unlike: Vector file with examples to be unlike.
+        warm: Texts of earlier searches.
 
     Raises:
         UsageError: Nothing to look for, an empty text, or no example lies on a tile.
@@ -77,10 +88,11 @@ def build_query(
     labels = clean_texts(texts)
     if not labels and like is None:
         raise UsageError("There is nothing to search for.", "Give a text, or examples to be like.")
+    warm = warm if warm is not None else Warm()
     scale = encoder.info.logit_scale
-    neutral = neutral_embeddings(encoder)
+    neutral = warm.encode(encoder, NEUTRAL_PROMPTS)
     if like is None and unlike is None:
-        return Query(tuple(labels), encoder.encode_texts(labels), neutral, scale)
+        return Query(tuple(labels), warm.encode(encoder, labels), neutral, scale)
     mean = _mean(indexes, encoder.info.embed_dim)
     shift = np.zeros(encoder.info.embed_dim, dtype=np.float64)
     if unlike is not None:
@@ -88,7 +100,7 @@ def build_query(
     if labels:
         if like is not None:
             shift += LIKE_WEIGHT * (example_vectors(like, indexes).mean(axis=0) - mean)
-        return Query(tuple(labels), _unit(encoder.encode_texts(labels).astype(np.float64) + shift), neutral, scale)
+        return Query(tuple(labels), _unit(warm.encode(encoder, labels).astype(np.float64) + shift), neutral, scale)
     assert like is not None
     wanted = example_vectors(like, indexes).mean(axis=0)[None] + shift
     # what an example says beyond any other image, since texts are far from all images
@@ -109,14 +121,16 @@ def example_vectors(path: str | Path, indexes: Sequence[VectorIndex]) -> NDArray
         project(frame.geometry.to_numpy(), CRS.from_user_input(frame.crs), LONLAT, densify=True)
     )
     found: list[NDArray[np.float64]] = []
-    trees = [shapely.STRtree(i.table.geometry.to_numpy()) for i in indexes]
     for feature in features:
         best: tuple[float, int, int] | None = None
-        for number, (index, tree) in enumerate(zip(indexes, trees, strict=True)):
-            rows = np.sort(tree.query(feature, predicate="intersects"))
+        for number, index in enumerate(indexes):
+            rows = index.places.near(feature.bounds)
+            tiles = index.places.outlines(rows)
+            touching = shapely.intersects(tiles, feature)
+            rows, tiles = rows[touching], tiles[touching]
             if not len(rows):
                 continue
-            fit = _fit(feature, index.table.geometry.to_numpy()[rows])
+            fit = _fit(feature, tiles)
             top = int(np.argmax(fit))
             if best is None or fit[top] > best[0]:
                 best = (float(fit[top]), number, int(rows[top]))

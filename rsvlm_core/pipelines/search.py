@@ -10,16 +10,19 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from pyproj import CRS
 
+from rsvlm_core.engines.engine import Engine, Found, merged
+from rsvlm_core.engines.where import Where
 from rsvlm_core.errors import UsageError
 from rsvlm_core.imagery.projecting import LONLAT, project
 from rsvlm_core.imagery.raster import Extent
 from rsvlm_core.model.encoder import Encoder
-from rsvlm_core.pipelines.corpus import Corpus, first_crs, open_corpus
+from rsvlm_core.pipelines.corpus import first_crs, open_corpus
 from rsvlm_core.pipelines.query import Query, build_query, clean_texts
-from rsvlm_core.pipelines.regions import inside, region_of
+from rsvlm_core.pipelines.regions import region_of
 from rsvlm_core.pipelines.suppress import keep_best
+from rsvlm_core.pipelines.warm import Warm
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 
 HIT_COLUMNS = ("rank", "score", "confidence", "text", "source", "model", "gsd_m", "geometry")
@@ -58,6 +61,7 @@ def search(
     within: str | Path | None = None,
     gsds: Sequence[float] | None = None,
     bands: Sequence[int] | None = None,
+    warm: Warm | None = None,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> SearchResult:
@@ -75,6 +79,7 @@ def search(
         within: Vector file with polygons to search in, likewise.
         gsds: Levels for rasters in metres per pixel; None chooses.
         bands: Bands of rasters seen as red, green, blue; None chooses.
+        warm: What earlier searches left open, and where this one leaves it.
         progress: Told of tiles while an index is built.
         should_stop: Polled.
 
@@ -87,85 +92,85 @@ def search(
     if top < 1:
         raise UsageError(f"top is {top}.", "Ask for at least one hit.")
     clean_texts(texts)
-    region = region_of(extent, within, first_crs(sources))
+    warm = warm if warm is not None else Warm()
+    crs = first_crs(sources, warm)
+    region = region_of(extent, within, crs)
     corpus = open_corpus(
-        sources, encoder, region=region, gsds=gsds, bands=bands, progress=progress, should_stop=should_stop
+        sources, encoder, region=region, gsds=gsds, bands=bands, warm=warm, progress=progress, should_stop=should_stop
     )
     started = time.monotonic()
-    query = build_query(texts, encoder, corpus.indexes, like, unlike)
-    masks = [
-        None if region is None else inside(region, i.table.geometry.to_numpy(), corpus.crs) for i in corpus.indexes
-    ]
+    query = build_query(texts, encoder, corpus.indexes, like, unlike, warm)
+    where = Where(region, corpus.crs)
+    hits = rank(
+        corpus.engines, query, where, corpus.crs, top, model=encoder.info.id, min_score=min_score,
+        should_stop=should_stop,
+    )
+    searched = sum(engine.count(where) for engine in corpus.engines)
+    return SearchResult(hits, searched, corpus.seconds, time.monotonic() - started, corpus.failed)
+
+
+def rank(
+    engines: Sequence[Engine], query: Query, where: Where, crs: CRS, top: int, *, model: str,
+    min_score: float | None = None, should_stop: ShouldStop = never,
+) -> gpd.GeoDataFrame:
+    """The best tiles of some engines for every text, overlapping ones merged.
+
+    Args:
+        engines: Searched together, one ranking over all.
+        query: What is looked for.
+        where: Which tiles take part.
+        crs: Of the result.
+        top: Hits for each text.
+        model: Id of the model, for the result.
+        min_score: Lowest cosine of a hit.
+        should_stop: Polled.
+
+    Returns:
+        `SearchResult.hits`.
+
+    Raises:
+        SearchIndexError: An engine cannot be read.
+        Stopped: should_stop said so.
+    """
+    least = -1.01 if min_score is None else min_score
+    look = 4 * top + 16
+    check(should_stop)
+    first = [engine.search(query.vectors, look, where) for engine in engines]
     frames = []
     for q in range(len(query.labels)):
         check(should_stop)
-        frames.append(_hits(corpus, query, q, masks, top, -1.01 if min_score is None else min_score, encoder.info.id))
+        found = merged([f[q] for f in first], look)
+        frames.append(_hits(engines, query, q, where, crs, found, look, top, least, model))
     hits = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
-    searched = sum(len(i) if m is None else int(m.sum()) for i, m in zip(corpus.indexes, masks, strict=True))
-    return SearchResult(
-        gpd.GeoDataFrame(hits, geometry="geometry", crs=corpus.crs), searched, corpus.seconds,
-        time.monotonic() - started, corpus.failed,
-    )
+    return gpd.GeoDataFrame(hits, geometry="geometry", crs=crs)
 
 
 def _hits(
-    corpus: Corpus, query: Query, q: int, masks: Sequence[NDArray[np.bool_] | None], top: int, least: float, model: str
+    engines: Sequence[Engine], query: Query, q: int, where: Where, crs: CRS, found: Found, look: int, top: int,
+    least: float, model: str,
 ) -> gpd.GeoDataFrame:
     """The best tiles for one query, overlapping ones merged; looks further down the ranking until there are enough."""
-    look = 4 * top + 16
     while True:
-        owner, rows, scores, exhausted = _candidates(corpus, query, q, masks, look)
-        good = scores >= least
-        exhausted = exhausted or not good.all()
-        owner, rows, scores = owner[good], rows[good], scores[good]
-        frame = pd.concat(
-            [
-                index.rows(rows[owner == o]).assign(position=np.flatnonzero(owner == o))
-                for o, index in enumerate(corpus.indexes)
-            ]
-        ).sort_values("position")
-        outlines = project(frame.geometry.to_numpy(), LONLAT, corpus.crs)
-        kept = keep_best(outlines, frame["source"].tolist(), frame["gsd_m"].to_numpy(dtype=np.float64), top)
+        good = np.flatnonzero(found.scores >= least)
+        exhausted = found.exhausted or len(good) < len(found)
+        found = found.taken(good, exhausted)
+        outlines = project(found.outlines, LONLAT, crs)
+        kept = keep_best(outlines, found.sources.tolist(), found.gsds, top)
         if len(kept) == top or exhausted:
             break
         look *= 4
-    width = query.vectors.shape[1]
-    vectors = np.zeros((len(kept), width), dtype=np.float32)
-    for place, i in enumerate(kept):
-        vectors[place] = corpus.indexes[owner[i]].vectors[rows[i]]
-    found = frame.iloc[kept]
+        found = merged([engine.search(query.vectors[q : q + 1], look, where)[0] for engine in engines], look)
+    best = found.taken(kept, exhausted)
     return gpd.GeoDataFrame(
         {
-            "rank": np.arange(1, len(kept) + 1, dtype=np.int64),
-            "score": scores[kept].astype(np.float64),
-            "confidence": query.confidence(scores[kept], vectors).astype(np.float64),
-            "text": pd.Series([query.labels[q]] * len(kept), dtype=object),
-            "source": pd.Series(found["source"].tolist(), dtype=object),
-            "model": pd.Series([model] * len(kept), dtype=object),
-            "gsd_m": found["gsd_m"].to_numpy(dtype=np.float64),
+            "rank": np.arange(1, len(best) + 1, dtype=np.int64),
+            "score": best.scores.astype(np.float64),
+            "confidence": query.confidence(q, best.scores, best.vectors).astype(np.float64),
+            "text": pd.Series([query.labels[q]] * len(best), dtype=object),
+            "source": pd.Series(best.sources.tolist(), dtype=object),
+            "model": pd.Series([model] * len(best), dtype=object),
+            "gsd_m": best.gsds,
         },
-        geometry=gpd.GeoSeries(outlines[kept], crs=corpus.crs),
-        crs=corpus.crs,
+        geometry=gpd.GeoSeries(outlines[kept], crs=crs),
+        crs=crs,
     )
-
-
-def _candidates(
-    corpus: Corpus, query: Query, q: int, masks: Sequence[NDArray[np.bool_] | None], look: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], bool]:
-    """The `look` best rows of all indexes: index numbers, row numbers, scores, and whether there are no more.
-
-    Equal scores come in the order of indexes and rows, so that a search gives the same result every time.
-    """
-    owner, rows, scores = [], [], []
-    exhausted = True
-    for number, (index, mask) in enumerate(zip(corpus.indexes, masks, strict=True)):
-        (found,), (cosines,) = index.search(query.vectors[q : q + 1], look, mask)
-        exhausted = exhausted and len(found) < look
-        owner.append(np.full(len(found), number, dtype=np.int64))
-        rows.append(found)
-        scores.append(cosines)
-    all_owner, all_rows, all_scores = np.concatenate(owner), np.concatenate(rows), np.concatenate(scores)
-    order = np.lexsort((all_rows, all_owner, -all_scores))
-    exhausted = exhausted and len(order) <= look
-    order = order[:look]
-    return all_owner[order], all_rows[order], all_scores[order], exhausted

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from rsvlm_core import __version__, jobs
 from rsvlm_core.errors import RsvlmError, Stopped
 from rsvlm_core.jobs.encoders import Encoders
+from rsvlm_core.jobs.searches import Searches
 from rsvlm_core.worker.hello import greeting
 from rsvlm_core.worker.protocol import PROTOCOL, Channel, Id, Malformed, Request, requests
 
@@ -32,7 +33,7 @@ class Server:
 
     def __init__(self, stdin: BinaryIO, channel: Channel, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._stdin, self._channel, self._heartbeat_s = stdin, channel, heartbeat_s
-        self._encoders = Encoders()
+        self._encoders, self._searches = Encoders(), Searches()
         self._waiting: queue.Queue[Request | None] = queue.Queue(QUEUE)
         self._lock = threading.Lock()
         self._current: Request | None = None
@@ -175,7 +176,7 @@ class Server:
         def finished(kind: str, path: Path) -> None:
             self._channel.send("partial", request.id, kind=kind, path=str(path))
 
-        context = jobs.Context(self._encoders, progress, self._stop.is_set, finished)
+        context = jobs.Context(self._encoders, progress, self._stop.is_set, finished, self._searches)
         return jobs.job(request.op)(jobs.Params(request.params), context)
 
     def _error(self, to: Id, code: str, message: str, remedy: str, trace: str = "") -> None:

@@ -32,7 +32,7 @@ def given(argv):
     return {k: v for k, v in command.params(args).items() if v is not None}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [name.replace("_", "-") for name in COMMANDS])
 def test_every_command_has_help_with_an_example(command, capsys):
     assert main([command, "--help"]) == 0
     out = capsys.readouterr().out
@@ -43,8 +43,7 @@ def test_help_names_only_what_exists(capsys):
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
     for command in COMMANDS:
-        assert f"\n    {command}" in out
-    assert "serve-index" not in out
+        assert f"\n    {command.replace('_', '-')}" in out
 
 
 @pytest.mark.parametrize(("argv", "reason"), [
