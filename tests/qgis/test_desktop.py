@@ -113,7 +113,7 @@ def test_from_nothing_to_a_saved_layer_with_real_clicks(desktop, fake_plugins, r
         (folder / "search_imagery_by_text" / name).write_text("made-up-engine\n")
     facts = desktop(folder, "", raster_file, RSVLM_DRIVE_WHEELS=str(wheels))
     assert "Ready" in facts["set_up"] and "Successfully installed made-up-engine" in facts["log"]
-    assert facts["hits"] == 20 and facts["examples"].startswith("1 like") and facts["heatmap"]
+    assert facts["hits"] == 20 and "1 like" in facts["examples"] and facts["heatmap"]
     assert facts["outlines"] == 12 and facts["saved"] == 11 and not facts["editing"]
     from osgeo import ogr
 
