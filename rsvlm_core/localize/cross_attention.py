@@ -51,7 +51,7 @@ def cross_attention(model: Mammut, grid: Tensor, ids: Tensor, valid: Tensor) -> 
         x, image, _ = inputs
 
         def split(t: Tensor) -> Tensor:
-            return t.float().unflatten(-1, (module.heads, -1)).transpose(1, 2)
+            return t.float().reshape(*t.shape[:2], module.heads, -1).transpose(1, 2)
 
         q, k = split(module.q(x)), split(module.k(image))
         seen.append((q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).softmax(-1).mean(1))

@@ -261,7 +261,8 @@ class Scored:
     def _cross(self, images: UInt8) -> Float32:
         if not isinstance(self._encoder, CrossAttends):
             raise ModelError(
-                f"The model {self._encoder.info.id} has no decoder that looks at images.", "Choose another method."
+                f"The model {self._encoder.info.id} has no decoder whose attention could be read.",
+                "Choose another method; a model of ours needs RSVLM_RUNTIME=torch for this one.",
             )
         n = len(self.prompts.texts)
         scores = self._encoder.cross_maps(images, [*self.prompts.texts, *NEUTRAL_PROMPTS])

@@ -101,15 +101,16 @@ class OpenClipEncoder:
     @torch.inference_mode()
     def encode_patches(self, images: UInt8, method: str = "auto") -> Float32:
         """[B, H, W, 3] uint8 -> [B, H/p, W/p, D]; training-free patch features of the image transformer."""
-        from rsvlm_core.localize.attention_edits import EDITS, patch_features
+        from rsvlm_core.localize.attention_edits import patch_features
+        from rsvlm_core.localize.methods import EDITS
 
         if not hasattr(self.model.visual, "transformer"):
             raise ModelError(
                 f"The model {self.info.id} has no patch features.", "Use the method 'tiles', or the bundled model."
             )
-        edit, window = {"auto": ("clearclip", 3), "smooth": ("pooling", 5), "attention": ("maskclip", 1)}.get(
-            method, (method, 1)
-        )
+        edit, window = {
+            "auto": ("clearclip", 3), "smooth": ("pooling", 5), "attention": ("maskclip", 1), "tokens": ("tokens", 1),
+        }.get(method, (method, 3))  # fmt: skip
         if edit not in EDITS:
             raise UsageError(f"There is no patch method '{method}'.", f"Use auto, smooth or {', '.join(EDITS)}.")
         out = [

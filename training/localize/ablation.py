@@ -10,10 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -205,7 +204,7 @@ def _known(method: str) -> str:
     return "attention" if method == "blur" else method
 
 
-def main(argv: list[str] | None = None, load: Callable[[str | None], Any] = load_encoder) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(
         prog="python -m training.localize.ablation", description=__doc__,
@@ -221,7 +220,7 @@ def main(argv: list[str] | None = None, load: Callable[[str | None], Any] = load
         dev = dict(LocalizeRecipe.load(args.config).dev)
         if args.sample is not None:
             dev = {name: replace(d, sample=args.sample) for name, d in dev.items()}
-        encoder = load(args.model)
+        encoder = load_encoder(args.model, runtime="torch")
         if not isinstance(encoder, TorchEncoder):
             raise UsageError("Only models of ours have all these parts.", "Use training.evaluate segment --method M.")
         rows = [r for r in rows_for(encoder) if not args.only or r.method in args.only]

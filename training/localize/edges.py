@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +57,10 @@ def grab_cut(margins: Float32, rgb: UInt8, cell: int) -> Bool:
         return margins > 0
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
-    cv2.grabCut(np.ascontiguousarray(rgb[..., ::-1]), mask, None, *models, 3, cv2.GC_INIT_WITH_MASK)
-    return (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
+    cut: Any = cv2.grabCut  # its stubs do not allow the rectangle to be left out
+    cut(np.ascontiguousarray(rgb[..., ::-1]), mask, None, *models, 3, cv2.GC_INIT_WITH_MASK)
+    found: Bool = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
+    return found
 
 
 def superpixels(margins: Float32, rgb: UInt8, cell: int) -> Bool:

@@ -102,7 +102,7 @@ def teacher_maps(model: Mammut, scenes: Scenes, prompts: Prompts, window: int, b
     parts: list[list[NDArray[np.float32]]] = [[], [], []]
     for first in range(0, len(scenes), _BATCH):
         index = np.arange(first, min(first + _BATCH, len(scenes)))
-        total = votes = whole = None
+        sums: list[Tensor] = []
         for view in range(VIEWS):
             tokens = tokens_of(model, scenes.read(index, np.full(len(index), view)))
             image = F.normalize(model.visual.pool(tokens.flatten(1, 2)).float(), dim=-1) @ prompts.vectors.t()
@@ -110,12 +110,9 @@ def teacher_maps(model: Mammut, scenes: Scenes, prompts: Prompts, window: int, b
             p = prompts.competition(scores - bias * image[:, None, None]).exp().permute(0, 3, 1, 2)
             p = unturned(p, view)
             vote = (p >= 0.5).float()
-            total, votes, whole = (
-                new if old is None else old + new
-                for old, new in ((total, p), (votes, vote), (whole, image))
-            )
-        assert total is not None and votes is not None and whole is not None
-        for part, value in zip(parts, (total, votes, whole), strict=True):
+            seen = [p, vote, image]
+            sums = [old + new for old, new in zip(sums, seen, strict=True)] if sums else seen
+        for part, value in zip(parts, sums, strict=True):
             part.append((value / VIEWS).numpy())
     return Maps(*(np.concatenate(p) for p in parts))
 
@@ -136,7 +133,8 @@ def gate(whole: NDArray[np.float32], classes: int, margin: float, top: float) ->
     others = np.where(np.eye(classes, whole.shape[1], dtype=bool)[None], -np.inf, whole[:, None, :]).max(axis=-1)
     count = min(len(own), int(np.ceil(top * len(own))))
     cut = np.sort(own, axis=0)[len(own) - count] if count else np.full(classes, np.inf)
-    return (own - others >= margin) | (own >= cut)
+    taken: NDArray[np.bool_] = (own - others >= margin) | (own >= cut)
+    return taken
 
 
 def make_labels(maps: Maps, candidates: NDArray[np.bool_], recipe: LocalizeRecipe) -> Int8:

@@ -43,7 +43,8 @@ def _recipe_of(model: Mammut, source: Path, folder: Path) -> dict[str, Any]:
     if not known:
         (folder / "model.json").write_text(json.dumps(model.cfg.to_dict(), indent=1), "utf-8")
     raw = json.loads((source / "config.json").read_text("utf-8"))
-    sets = {n.strip(): {"shards": []} for n in str(raw.get("trained_on", "")).split(",") if n.strip()}
+    names = [n.strip() for n in str(raw.get("trained_on", "")).split(",")]
+    sets: dict[str, dict[str, Any]] = {n: {"shards": []} for n in names if n}
     return {
         "name": str(raw.get("name", source.name)), "model": known[0] if known else str(folder / "model.json"),
         "sets": sets, "stages": [], "seed": 0,
