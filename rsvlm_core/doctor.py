@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rsvlm_core import __version__
 from rsvlm_core.errors import RsvlmError
-from rsvlm_core.model.graphs import threads
+from rsvlm_core.machine import threads
 from rsvlm_core.settings import cache_dir, weights_dir
 
 if TYPE_CHECKING:

@@ -20,8 +20,16 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from rsvlm_core.errors import RasterError
 
-# For files behind a web server: no directory listings, bounded waits, a few retries.
+# Decoded blocks that GDAL keeps: some rows of tiles. Its own choice is a twentieth of the memory, which grows with the
+# machine and is felt on one that has other work. GDAL looks at the variable when it reads for the first time.
+os.environ.setdefault("GDAL_CACHEMAX", "256")  # MB
+# For files behind a web server: no directory listings, bounded waits, a few retries; few requests for many blocks, and
+# what came once is kept.
 _ENVIRONMENT = {
+    "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_HTTP_MULTIPLEX": "YES",
+    "CPL_VSIL_CURL_CACHE_SIZE": "67108864",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_CONNECTTIMEOUT": "20",
     "GDAL_HTTP_TIMEOUT": "120",

@@ -194,6 +194,16 @@ class Raster:
         )
         return resample(np.ascontiguousarray(rgb), valid, box, shape)
 
+    def empty(self, window: Window) -> bool:
+        """Whether nothing in a window can be valid, as far as the file tells without decoding it; False where unsure.
+
+        Blocks that a GeoTIFF never got hold nodata alone.
+        """
+        return self._reader.absent(
+            (max(0, math.floor(window.row)), min(self.height, math.ceil(window.row + window.height))),
+            (max(0, math.floor(window.col)), min(self.width, math.ceil(window.col + window.width))),
+        )
+
     def _look(self, stored: Stretch | None) -> Stretch:
         """Sample the raster once: its stretch, and whether it holds anything at all."""
         if stored is not None and self._reader.dtype.kind != "f":

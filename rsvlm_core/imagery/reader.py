@@ -42,6 +42,10 @@ class BandReader:
         self._masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
         self._palette = _palette(dataset, bands[0]) if len(self._unique) == 1 else None
         self.poisoned = False
+        # A block that is missing reads as nodata, as transparent, or else as black, which is a colour.
+        nodata = all(n is not None for n in self._nodata)
+        self._holes = dataset.driver == "GTiff" and (nodata or self._alpha is not None)
+        self._blocks: dict[tuple[int, int, int], bool] = {}
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -60,6 +64,26 @@ class BandReader:
             or any(n is not None for n in self._nodata)
             or self.dtype.kind == "f"
         )
+
+    def absent(self, rows: tuple[int, int], cols: tuple[int, int]) -> bool:
+        """Whether the file never got the blocks of a window, and says that such blocks are not valid."""
+        if not self._holes:
+            return False
+        bands = [self._alpha] if self._alpha is not None else self._unique
+        height, width = self.dataset.block_shapes[bands[0] - 1]
+        return not any(
+            self._has_block(band, row, col)
+            for row in range(rows[0] // height, -(-rows[1] // height))
+            for col in range(cols[0] // width, -(-cols[1] // width))
+            for band in bands
+        )
+
+    def _has_block(self, band: int, row: int, col: int) -> bool:
+        key = (band, row, col)
+        if key not in self._blocks:
+            offset = self.dataset.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
+            self._blocks[key] = offset not in (None, "", "0")
+        return self._blocks[key]
 
     def read(
         self, rows: tuple[int, int], cols: tuple[int, int], shape: tuple[int, int], *, nearest: bool = False

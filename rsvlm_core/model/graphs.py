@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsvlm_core.errors import ModelError
+from rsvlm_core.machine import threads
 
 # Names of the graphs beside the weights, without their ending.
 IMAGE, DENSE, SMOOTH, TEXT, CAPTION, NEXT = "image", "dense", "smooth", "text", "caption", "next"
@@ -21,16 +21,6 @@ WEIGHTS = "model.safetensors"
 def available(folder: Path) -> bool:
     """Whether a model's folder has graphs and there is something to run them with."""
     return (folder / f"{IMAGE}.onnx").is_file() and find_spec("onnxruntime") is not None
-
-
-def threads() -> int:
-    """How many cores to compute on: what OMP_NUM_THREADS says, as torch takes it, else those of this process."""
-    named = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if named.isdigit() and int(named) > 0:
-        return int(named)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Graphs:

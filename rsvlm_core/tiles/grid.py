@@ -24,8 +24,9 @@ Ints = NDArray[np.int64]
 
 OVERLAP = 0.25
 
-# Tiles are walked through in squares of this many, so that blocks of the file are decoded about once.
-_GROUP = 8
+# Tiles are walked through in squares of this many of the finest, and of at least two of the coarsest level, all levels
+# of a square before the next: so blocks of the file are decoded about once, whether or not it has overviews.
+_GROUP, _COARSE_GROUP, _MOST_GROUP = 8, 2, 64
 # More tiles than this would fill the memory before the first one is seen: a header that lies, or a slip in a number.
 MOST_TILES = 50_000_000
 # Change of the ground size of a pixel over the raster from which rows of tiles get their own width.
@@ -129,6 +130,7 @@ class TileGrid:
         self._row = np.concatenate([part[0] for part in levels])
         self._col = np.concatenate([part[1] for part in levels])
         self._windows = np.concatenate([part[2] for part in levels])
+        self._select(self._walk(raster.striped))
         self._raster = raster
         if extent is not None:
             self._keep(self._touching(as_geometry(extent)), extent)
@@ -141,7 +143,10 @@ class TileGrid:
             yield from self.tiles(start, start + 1024)
 
     def tiles(self, start: int, stop: int) -> list[Tile]:
-        """The tiles from position `start` up to `stop` in the order of iteration: finest level first, by blocks."""
+        """The tiles from position `start` up to `stop` in the order of iteration.
+
+        It goes by squares of ground; in each the finest level comes first.
+        """
         part = slice(start, stop)
         made = []
         for level, row, col, window, outline in zip(
@@ -187,12 +192,21 @@ class TileGrid:
             touching[start + near[shared > 1e-9 * shapely.area(outlines[near])]] = True
         return touching
 
+    def _walk(self, striped: bool) -> Ints:
+        """The order of iteration, as positions."""
+        middle = self._windows[:, :2] + self._windows[:, 2:] / 2
+        stride = self._windows[:, 2:].min(axis=0) * (1 - self.overlap)
+        coarse = self._windows[:, 2:].max(axis=0) * _COARSE_GROUP
+        square = np.clip(coarse, _GROUP * stride, _MOST_GROUP * stride)
+        across, down = np.floor(middle / square).T
+        return np.lexsort((self._col, self._row, self._level, across * (not striped), down))
+
     def _keep(self, kept: NDArray[np.bool_], extent: Extent) -> None:
         if not kept.any():
             raise UsageError(*outside(extent, self._raster.bounds, self._source))
         self._select(kept)
 
-    def _select(self, kept: NDArray[np.bool_]) -> None:
+    def _select(self, kept: NDArray[np.bool_] | Ints) -> None:
         self._level, self._row, self._col = self._level[kept], self._row[kept], self._col[kept]
         self._windows = self._windows[kept]
 
@@ -210,7 +224,7 @@ def _check_number(raster: Raster, gsds: Sequence[float], stride_px: float) -> No
 
 
 def _level(raster: Raster, gsd: float, size_px: int, overlap: float) -> tuple[Ints, Ints, Floats]:
-    """Row and column numbers [N] and windows [N, 4] of one level, in the order of iteration."""
+    """Row and column numbers [N] and windows [N, 4] of one level, row by row."""
     side = size_px * gsd
     ground = _Ground(raster)
     rows, cols, windows = [], [], []
@@ -220,11 +234,7 @@ def _level(raster: Raster, gsd: float, size_px: int, overlap: float) -> tuple[In
         rows.append(np.full(len(left), number, dtype=np.int64))
         cols.append(np.arange(len(left), dtype=np.int64))
         windows.append(np.stack([left, *(np.full(len(left), v) for v in (top, width, height))], axis=1))
-    row, col, window = np.concatenate(rows), np.concatenate(cols), np.concatenate(windows)
-    if raster.striped:
-        return row, col, window
-    order = np.lexsort((col, row, col // _GROUP, row // _GROUP))
-    return row[order], col[order], window[order]
+    return np.concatenate(rows), np.concatenate(cols), np.concatenate(windows)
 
 
 class _Ground:
