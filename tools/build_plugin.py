@@ -39,8 +39,7 @@ def mapping(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
     A `.qm` is made from the `.ts` that it is mapped to; all other files travel as they are.
     """
     for name in ("metadata.txt", "LICENSE", "requirements.txt", "requirements-light.txt"):
-        if (root / name).exists():  # `problems` names what is missing and must not be
-            yield name, root / name
+        yield name, root / name
     for folder, prefix in ((root / "qgis_plugin", ""), (root / "rsvlm_core", "backend/rsvlm_core/")):
         for path in sorted(folder.rglob("*")):
             inner = path.relative_to(folder)
@@ -102,7 +101,8 @@ def problems(archive: Path) -> list[str]:
                 found.append(f"must not travel: {name}")
             if name.lower().endswith(BINARIES):
                 found.append(f"compiled binary {name}")
-        for needed in ("__init__.py", "metadata.txt", "LICENSE", "requirements.txt", "backend/rsvlm_core/__init__.py"):
+        for needed in ("__init__.py", "metadata.txt", "LICENSE", "requirements.txt", "requirements-light.txt",
+                       "backend/rsvlm_core/__init__.py"):
             if f"{NAME}/{needed}" not in names:
                 found.append(f"{needed} is missing")
         if f"{NAME}/metadata.txt" in names:
