@@ -108,3 +108,39 @@ def test_a_raster_of_one_pixel_and_one_without_a_place_are_refused_clearly(real,
         done = real("searchbytext", f"INPUT={path}", "TEXT=x", f"OUTPUT={tmp_path / 'h.gpkg'}", check=False)
         words = done.stdout + done.stderr
         assert "Traceback" not in words and said in words
+
+
+@pytest.mark.real
+def test_a_training_set_is_made_of_a_raster_and_a_layer_and_continued(real, raster_file, tmp_path):
+    """The builder that travels in the zip, in the backend's interpreter."""
+    import tarfile
+
+    from osgeo import ogr, osr
+
+    system = osr.SpatialReference()
+    system.ImportFromEPSG(4326)
+    source = ogr.GetDriverByName("GPKG").CreateDataSource(str(tmp_path / "town.gpkg"))
+    layer = source.CreateLayer("things", system, ogr.wkbPolygon)
+    layer.CreateField(ogr.FieldDefn("what", ogr.OFTString))
+    for number, what in enumerate(("barn", "pond", "orchard")):
+        x, y = 9.0005 + 0.0015 * number, 51.4495  # in the raster, in degrees
+        feature = ogr.Feature(layer.GetLayerDefn())
+        feature.SetField("what", what)
+        feature.SetGeometry(ogr.CreateGeometryFromWkt(
+            f"POLYGON(({x} {y},{x + 0.001} {y},{x + 0.001} {y + 0.0008},{x} {y + 0.0008},{x} {y}))"))
+        layer.CreateFeature(feature)
+    layer = source = None
+    asked = (f"INPUT={raster_file}", f"LANDMARKS={tmp_path / 'town.gpkg'}|layername=things", "COLUMN=what", "SIDE=96",
+             f"OUTPUT={tmp_path / 'set'}")
+    made = real("maketrainingset", *asked)
+    assert made["SAMPLES"] > 0 and made["CAPTIONS_WRITTEN"] >= made["SAMPLES"]
+    assert real("maketrainingset", *asked)["SAMPLES"] == made["SAMPLES"]  # finished parts are taken as they are
+    names = []
+    for shard in sorted((tmp_path / "set").glob("*.tar")):
+        with tarfile.open(shard) as archive:
+            names += archive.getnames()
+            texts = [archive.extractfile(name).read().decode() for name in names if name.endswith(".json")]
+    assert sum(name.endswith(".webp") for name in names) == made["SAMPLES"]
+    assert any(word in text for text in texts for word in ("barn", "pond", "orchard"))
+    done = real("maketrainingset", *asked[:2], "COLUMN=gone", asked[-1] + "2", check=False)
+    assert done.returncode != 0 and "Traceback" not in done.stdout + done.stderr
