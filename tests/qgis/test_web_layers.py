@@ -26,6 +26,26 @@ def server(raster_file):
     process.wait()
 
 
+@pytest.fixture
+def qgis_server(raster_file, tmp_path):
+    """Address of QGIS Server's WMS over the raster."""
+    script = Path(__file__).with_name("wms_server.py")
+    process = subprocess.Popen(["/usr/bin/python3", str(script), str(raster_file), str(tmp_path)],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    port = process.stdout.readline().strip()
+    address = f"http://127.0.0.1:{port}"
+    try:
+        if not port:
+            pytest.skip("no QGIS Server")
+        with urllib.request.urlopen(f"{address}/wms?SERVICE=WMS&REQUEST=GetCapabilities", timeout=120) as answer:
+            if b"WMS_Capabilities" not in answer.read():
+                pytest.skip("QGIS Server without WMS (Debian: qgis-server-wms)")
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
 def xyz(server, kind):
     layer = QgsRasterLayer(f"type=xyz&url={server}/{kind}/%7Bz%7D/%7Bx%7D/%7By%7D.png&zmin=0&zmax=19", kind, "wms")
     assert layer.isValid()
@@ -63,13 +83,14 @@ def read(path):
     return source, source.ReadAsArray()
 
 
-@pytest.mark.parametrize("kind", ["xyz", "flaky", "wms"])
+@pytest.mark.parametrize("kind", ["xyz", "flaky", "wms", "qgis_server"])
 def test_a_service_becomes_a_georeferenced_file_with_the_rasters_pixels(engine, server, raster_file, tmp_path, until,
-                                                                         kind):
+                                                                         kind, request):
     from osgeo import gdal
 
-    layer = xyz(server, kind) if kind != "wms" else QgsRasterLayer(
-        f"crs=EPSG:3857&format=image/png&layers=ortho&styles=&url={server}/wms?", "wms", "wms")
+    address = request.getfixturevalue(kind) if kind == "qgis_server" else server
+    layer = xyz(server, kind) if kind in ("xyz", "flaky") else QgsRasterLayer(
+        f"crs=EPSG:3857&format=image/png&layers=ortho&styles=&url={address}/wms?", "wms", "wms")
     assert layer.isValid(), layer.error().message()
     box = middle(raster_file)
     grid, (holes, fault) = run_export(layer, box, 0.5, tmp_path / "drawn.tif", until)
