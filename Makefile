@@ -31,7 +31,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	$(VENV)/bin/python $(PIP) --no-deps --editable .
 	@touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt requirements-sam.txt
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt requirements-sam.txt requirements-scale.txt
 	$(VENV)/bin/python $(PIP) -r requirements-dev.txt
 	$(VENV)/bin/python $(PIP) --no-deps -r requirements-sam.txt
 	@touch $@

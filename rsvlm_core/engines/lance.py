@@ -6,6 +6,7 @@ enough of them, and get their exact cosines from the vectors themselves, which s
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -183,7 +184,7 @@ def _refresh(table: Any, changed: bool) -> None:
 
 def _partitions(rows: int) -> int:
     """Lists for so many rows."""
-    return max(1, round(float(rows) ** 0.5))
+    return max(1, round(math.sqrt(rows)))
 
 
 def _lists(table: Any) -> Any | None:
@@ -213,7 +214,10 @@ def _opened(place: str, card: Card, options: dict[str, str] | None) -> Any:
         ],
         metadata={_META: card.to_json().encode()},
     )
-    table = database.create_table(TABLE, schema=schema, exist_ok=True)
+    try:
+        table = database.open_table(TABLE)
+    except ValueError:  # there is none; where the database cannot be reached, making one says so
+        table = database.create_table(TABLE, schema=schema)
     Card.from_json((table.schema.metadata or {}).get(_META, b""), f"lancedb:{place}").check(card, f"lancedb:{place}")
     return table
 

@@ -53,9 +53,9 @@ def push_index(
     """Bring a served table up to date with an index folder.
 
     Args:
-        index: The folder, or its URL.
+        index: The folder, or its URL, reached with what the surroundings say.
         name: `lancedb:PLACE` or `qdrant:PLACE`.
-        options: Of the storage or server.
+        options: Of the table's storage or server.
         shards: For a new collection of Qdrant.
         progress: Told of tiles.
         should_stop: Polled.
@@ -77,7 +77,7 @@ def push_index(
         from rsvlm_core.engines.qdrant import push
     else:
         raise UsageError(f"{name} is not a place to push to.", "Write lancedb:FOLDER-OR-URL or qdrant:URL/NAME.")
-    opened = open_index(fetched(str(index), options), None)
+    opened = open_index(fetched(str(index)), None)
     pieces = list(pieces_of(opened))
     more = {"shards": shards} if kind == "qdrant" else {}
     added, removed = push(

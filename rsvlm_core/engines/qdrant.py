@@ -79,7 +79,7 @@ class QdrantEngine:
                 with_payload=True, with_vectors=True,
             ).points
         payload = [point.payload for point in points]
-        vectors = np.array([point.vector for point in points], np.float32).reshape(len(points), -1)
+        vectors = np.array([point.vector for point in points], np.float32).reshape(len(points), len(vector))
         corners = np.array([p["corners"] for p in payload], np.float64).reshape(-1, 4, 2)
         scores = cosines(vectors, vector) if len(points) else np.zeros(0, np.float32)
         best = np.lexsort((np.array([p["order"] for p in payload], np.int64), -scores))[:k]
@@ -175,7 +175,7 @@ def _prepare(client: Any, collection: str, card: Card, name: str, shards: int) -
     if not client.collection_exists(collection):
         client.create_collection(
             collection, shard_number=shards,
-            vectors_config=models.VectorParams(size=card.dimensions, distance=models.Distance.COSINE, on_disk=True),
+            vectors_config=models.VectorParams(size=card.dimensions, distance=models.Distance.DOT, on_disk=True),
         )
     found = client.retrieve(collection, [_CARD])
     if found:

@@ -1,0 +1,222 @@
+"""What a query costs: exact and approximate, 10^4 vectors and more, in the worker, in LanceDB; `make bench`.
+
+Everything is compared with what must be done in any case, within one run and taking turns: one pass of memory bandwidth
+over the same vectors, by the same number of threads. Recall is measured against exact search, with real captions as
+queries. Vectors are made up around real ones of the bundled model (see country.py). Results are printed, and appended
+to build/bench.jsonl; `--rows 1e7` needs 20 GB of disk for each of FAISS and LanceDB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rsvlm_core.index.exact import top_rows
+from rsvlm_core.model.encoder import Encoder, Float32
+from rsvlm_core.settings import data_dir
+from tests.bench.country import Space, make_index, real_space
+
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = ROOT / "build" / "bench"
+TOP, BLOCK = 50, 1 << 20
+
+
+def read_pass(vectors: Float32, threads: int) -> float:
+    """Look at every number once: what no exact search can be faster than."""
+    flat = vectors.reshape(-1)
+
+    def part(first: int) -> float:
+        return sum(float(np.add.reduce(flat[s : s + BLOCK])) for s in range(first * BLOCK, len(flat), threads * BLOCK))
+
+    if threads == 1:
+        return part(0)
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(part, range(threads)))
+
+
+def interleaved(works: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
+    """Milliseconds, wall and processor, of works that take turns: median and least, after a round to warm up."""
+    wall: dict[str, list[float]] = {name: [] for name in works}
+    cpu: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(rounds + 1):
+        for name, work in works.items():
+            start, used = time.perf_counter(), time.process_time()
+            work()
+            if turn:
+                wall[name].append(1e3 * (time.perf_counter() - start))
+                cpu[name].append(1e3 * (time.process_time() - used))
+    return {
+        name: {
+            "wall_ms": round(float(np.median(wall[name])), 1), "wall_least_ms": round(min(wall[name]), 1),
+            "cpu_ms": round(float(np.median(cpu[name])), 1), "cpu_least_ms": round(min(cpu[name]), 1),
+        }
+        for name in works
+    }
+
+
+def recall(found: Sequence[Any], exact: Sequence[Any]) -> float:
+    """Share of the exact ones that were found."""
+    return float(np.mean([len(np.intersect1d(f, e)) / len(e) for f, e in zip(found, exact, strict=True)]))
+
+
+def exact_and_lists(space: Space, rows: int, rounds: int, lists: bool, folder: Path) -> list[dict[str, Any]]:
+    """Exact search against a pass over the same map; FAISS lists with their recall."""
+    from rsvlm_core.index import approximate
+
+    vectors = space.map(folder / f"vectors-{rows}.npy", rows)
+    query, threads = space.texts[:1], len(os.sched_getaffinity(0))
+    works: dict[str, Callable[[], Any]] = {
+        "one pass": lambda: read_pass(vectors, threads),
+        "exact": lambda: top_rows(vectors, query, TOP),
+        "exact, 8 texts": lambda: top_rows(vectors, space.texts[:8], TOP),
+    }
+    facts: dict[str, dict[str, Any]] = {}
+    if lists and approximate.available():
+        place = folder / f"lists-{rows}"
+        place.mkdir(exist_ok=True)
+        start = time.monotonic()
+        made = approximate.make_lists(place, [], vectors, space.texts[len(space.texts) // 2 :])
+        facts["FAISS"] = {"made_s": round(time.monotonic() - start), "lists": made.lists, "probes": made.probes}
+        opened = approximate.Approximate.open(place, [])
+        assert opened is not None
+        asked = space.texts[: len(space.texts) // 2]  # others than those that the number of probes was chosen with
+        facts["FAISS"]["recall"] = round(
+            recall(opened.search(vectors, asked, TOP)[0], top_rows(vectors, asked, TOP)[0]), 4
+        )
+        works["FAISS"] = lambda: opened.search(vectors, query, TOP)
+    times = interleaved(works, rounds)
+    return [{"what": name, "rows": rows, **times[name], **facts.get(name, {})} for name in works]
+
+
+def in_the_worker(encoder: Encoder, space: Space, rows: int, folder: Path) -> dict[str, Any]:
+    """A repeated query through the worker's protocol, the process as QGIS starts it."""
+    index = folder / f"index-{rows}.rsindex"
+    if not index.exists():
+        make_index(index, space, rows, encoder.info)
+    command = [sys.executable, "-m", "rsvlm_core", "worker"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    worker = subprocess.Popen(command, cwd=ROOT, **pipes)
+    assert worker.stdin is not None and worker.stdout is not None
+    walls, cpus, said = [], [], []
+    for turn in range(12):
+        request = {"id": turn, "op": "search", "params": {"sources": [str(index)], "texts": ["a harbour"]}}
+        start, used = time.perf_counter(), _cpu_of(worker.pid)
+        worker.stdin.write(json.dumps(request).encode() + b"\n")
+        worker.stdin.flush()
+        while (answer := json.loads(worker.stdout.readline()))["type"] not in ("result", "error"):
+            pass
+        assert answer["type"] == "result", answer
+        walls.append(1e3 * (time.perf_counter() - start))
+        cpus.append(1e3 * (_cpu_of(worker.pid) - used))
+        said.append(1e3 * answer["result"]["seconds_query"])
+    worker.stdin.close()
+    worker.wait(30)
+    return {
+        "what": "worker, repeated", "rows": rows, "wall_ms": round(float(np.median(walls[2:])), 1),
+        "wall_least_ms": round(min(walls[2:]), 1), "cpu_ms": round(float(np.median(cpus[2:])), 1),
+        "cpu_least_ms": round(min(cpus[2:]), 1), "first_ms": round(walls[0]),
+    }
+
+
+def _cpu_of(pid: int) -> float:
+    """Seconds of processor time of a process; to the hundredth, as Linux counts."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def in_lancedb(space: Space, rows: int, folder: Path, info: Any) -> list[dict[str, Any]]:
+    """A table on disk, searched by a process of its own whose memory is watched."""
+    from rsvlm_core.engines.opening import push_index
+
+    index, place = folder / f"index-{rows}.rsindex", f"lancedb:{folder / f'lance-{rows}'}"
+    if not index.exists():
+        make_index(index, space, rows, info)
+    start = time.monotonic()
+    push_index(index, place)
+    pushed = time.monotonic() - start
+    np.savez(folder / "queries.npz", texts=space.texts)
+    command = [sys.executable, "-m", "tests.bench.bench_search", "--reader", place, str(index), str(folder)]
+    said = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    return [{"what": "LanceDB", "rows": rows, "made_s": round(pushed), **said}]
+
+
+def reader(place: str, index: str, folder: str) -> dict[str, Any]:
+    """What the process that searches a table measures of itself; exact search only after its memory was taken."""
+    from rsvlm_core.engines.lance import LanceEngine
+    from rsvlm_core.engines.where import Where
+    from rsvlm_core.index.store import open_index
+
+    texts, engine = np.load(Path(folder) / "queries.npz")["texts"], LanceEngine(place.partition(":")[2])
+    asked = texts[: len(texts) // 2]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    times = interleaved({"query": lambda: engine.search(asked[:1], TOP, Where())}, 5)["query"]
+    found = engine.search(asked, TOP, Where())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    exact = top_rows(open_index(index, None).vectors, asked, TOP)[1]
+    share = recall([f.scores for f in found], exact)
+    return {**times, "recall": round(share, 4), "peak_mb": peak * 1024 // 10**6, "before_mb": before * 1024 // 10**6}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, append."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=float, nargs="+", default=[1e4, 1e5, 1e6], help="sizes of exact search")
+    parser.add_argument("--lists-from", type=float, default=1e6, help="sizes from which FAISS is measured too")
+    parser.add_argument("--worker", type=float, default=1e5, help="tiles of the worker's index; 0 leaves it out")
+    parser.add_argument("--lance", type=float, default=1e5, help="tiles of the LanceDB table; 0 leaves it out")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--keep", type=Path, help="folder to keep vectors and tables in (default: a temporary one)")
+    parser.add_argument("--reader", nargs=3, help=argparse.SUPPRESS)
+    args = parser.parse_args(arguments)
+    if args.reader:
+        print(json.dumps(reader(*args.reader)))
+        return
+    shard = data_dir() / "data" / "rsicd" / "val-000.tar"
+    if not shard.exists():
+        print(f"search: left out, there is no {shard} (set RSVLM_DATA)")
+        return
+    from rsvlm_core.model.registry import load_encoder
+
+    encoder = load_encoder(None, "cpu")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        space, results = real_space(encoder, shard, KEPT), []
+
+        def tell(rows: Sequence[dict[str, Any]]) -> None:
+            for row in rows:
+                results.append(row)
+                print(json.dumps(row), flush=True)
+
+        for rows in args.rows:
+            tell(exact_and_lists(space, int(rows), args.rounds, rows >= args.lists_from, folder))
+        if args.worker:
+            tell([in_the_worker(encoder, space, int(args.worker), folder)])
+        if args.lance:
+            tell(in_lancedb(space, int(args.lance), folder, encoder.info))
+    _log(results)
+
+
+def _log(results: Sequence[dict[str, Any]]) -> None:
+    log = ROOT / "build" / "bench.jsonl"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        for row in results:
+            file.write(json.dumps({"time": stamp, "bench": "search", **row}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
