@@ -23,7 +23,7 @@ from .translate import tr
 
 CUDA = "cuda"  # the full list, with the libraries of a graphics card
 # free disk: what the packages take, and pip as much again while it works
-NEEDED_GB = {backend.LIGHT: 1.0, backend.FULL: 4.0, CUDA: 12.0}
+NEEDED_GB = {backend.LIGHT: 2.0, backend.FULL: 4.0, CUDA: 12.0}
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
 

@@ -25,7 +25,7 @@ from ..protocol import BackendError
 from ..translate import mark, tr
 
 KINDS = (
-    (backend.LIGHT, mark("Light: the bundled model on the processor (about 0.4 GB)")),
+    (backend.LIGHT, mark("Light: the bundled model on the processor (about 1 GB)")),
     (backend.FULL, mark("Full: any model, with torch for the processor (about 2 GB)")),
     (environment.CUDA, mark("Full: any model, with torch for an NVIDIA card (about 6 GB)")),
 )

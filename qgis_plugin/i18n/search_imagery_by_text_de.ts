@@ -588,8 +588,8 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Layer mit Dingen am Boden</translation>
   </message>
   <message>
-   <source>Light: the bundled model on the processor (about 0.4 GB)</source>
-   <translation>Leicht: das mitgelieferte Modell auf dem Prozessor (etwa 0,4 GB)</translation>
+   <source>Light: the bundled model on the processor (about 1 GB)</source>
+   <translation>Leicht: das mitgelieferte Modell auf dem Prozessor (etwa 1 GB)</translation>
   </message>
   <message>
    <source>Log</source>

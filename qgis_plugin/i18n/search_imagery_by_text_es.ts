@@ -588,8 +588,8 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Capa de cosas sobre el terreno</translation>
   </message>
   <message>
-   <source>Light: the bundled model on the processor (about 0.4 GB)</source>
-   <translation>Ligero: el modelo incluido, en el procesador (unos 0,4 GB)</translation>
+   <source>Light: the bundled model on the processor (about 1 GB)</source>
+   <translation>Ligero: el modelo incluido, en el procesador (1 GB aprox.)</translation>
   </message>
   <message>
    <source>Log</source>
