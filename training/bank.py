@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from rsvlm_core.model.encoder import UInt8
-from training.data.shards import Sample, read_samples
+from training.data.places import side
+from training.data.shards import read_samples
 from training.recipe import SetSpec
 
 
@@ -42,7 +43,9 @@ class ImageBank:
     def __init__(self, spec: SetSpec, cache: Path) -> None:
         paths = spec.paths()
         stamp = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
-        name = hashlib.sha256(json.dumps([stamp, spec.size, list(spec.exclude)]).encode()).hexdigest()[:16]
+        places = [] if spec.test_fold is None else [spec.test_fold, spec.folds]
+        key = [stamp, spec.size, list(spec.exclude), *places]
+        name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
         self.name = name
         folder = cache / name
         if not (folder / "meta.json").is_file():
@@ -57,11 +60,19 @@ class ImageBank:
         return len(self.meta)
 
 
-def excluded(sample: Sample, words: Sequence[str]) -> bool:
-    """Whether a sample's class or sentences name any of the words (whole words, case ignored)."""
-    text = " ".join([str(sample.meta.get("class", "")), *map(str, sample.meta.get("captions", []))]).lower()
+def names(meta: Mapping[str, Any], words: Sequence[str]) -> bool:
+    """Whether a sample's class, sentences, or what is in view name any of the words (whole words, case ignored)."""
+    amounts = {**(meta.get("fractions") or {}), **{w: len(b) for w, b in (meta.get("boxes") or {}).items()}}
+    in_view = [w for w, amount in amounts.items() if amount > 0]
+    text = " ".join([str(meta.get("class", "")), *map(str, meta.get("captions", [])), *in_view]).lower()
     padded = " " + "".join(c if c.isalnum() else " " for c in text) + " "
     return any(f" {w.lower()} " in padded for w in words)
+
+
+def left_out(meta: Mapping[str, Any], spec: SetSpec) -> bool:
+    """Whether a set's words or places keep a sample out of training."""
+    elsewhere = spec.test_fold is None or side(meta, spec.test_fold, spec.folds) == "train"
+    return not elsewhere or names(meta, spec.exclude)
 
 
 def _build(paths: Sequence[Path], spec: SetSpec, folder: Path) -> None:
@@ -71,7 +82,7 @@ def _build(paths: Sequence[Path], spec: SetSpec, folder: Path) -> None:
     any_label = False
     with temp[0].open("wb") as images, temp[1].open("wb") as labels:
         for sample in read_samples(paths):
-            if excluded(sample, spec.exclude):
+            if left_out(sample.meta, spec):
                 continue
             original = sample.pil()
             images.write(centre_square(original, spec.size, Image.Resampling.BICUBIC).tobytes())

@@ -5,22 +5,24 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rsvlm_core.errors import DataError
 from rsvlm_core.model.mammut import Mammut
 from training.augment import colour, random_view, take_views
-from training.bank import ImageBank
+from training.bank import ImageBank, left_out
 from training.data.captions import Caption, Style, draw, positive_matrix, positives
 from training.features import FeatureBank
 from training.recipe import Recipe, Stage
 
-STYLES = {"captions": Style(), "sentences": Style(class_share=0.0), "classes": Style(class_share=1.0)}
+CLASS_SHARE = {"captions": 0.25, "sentences": 0.0, "classes": 1.0}
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,32 @@ class Batches:
         image_size: The model's image side.
         rank: This process.
         world: Number of processes.
+
+    Attributes:
+        banks: Whole sets by name.
+        rows: What each set's words and places leave of it, as row numbers.
     """
 
     def __init__(self, recipe: Recipe, cache: Path, image_size: int, rank: int = 0, world: int = 1) -> None:
         self.recipe, self.image_size, self.rank, self.world = recipe, image_size, rank, world
         used = {name for stage in recipe.stages for name, share in stage.mixture.items() if share > 0}
-        self.banks = {name: ImageBank(recipe.sets[name], cache) for name in sorted(used)}
+        # Whole sets, so that recipes which leave out other words or places share decoded images and cached features.
+        specs = {name: recipe.sets[name] for name in sorted(used)}
+        whole = {name: replace(spec, exclude=(), test_fold=None) for name, spec in specs.items()}
+        self.banks = {name: ImageBank(spec, cache) for name, spec in whole.items()}
+        self.rows = {
+            name: np.flatnonzero([not left_out(m, spec) for m in self.banks[name].meta]) for name, spec in specs.items()
+        }
+        for name, rows in self.rows.items():
+            if not len(rows):
+                raise DataError(f"Nothing of the set '{name}' is left to train on.", "Leave out less, or drop the set.")
         self.features: dict[str, FeatureBank] = {}
         self.facts = {name: [positives(m) for m in bank.meta] for name, bank in self.banks.items()}
+
+    def metas(self) -> Iterator[dict[str, Any]]:
+        """Every sample that may be trained on."""
+        for name, bank in self.banks.items():
+            yield from (bank.meta[i] for i in self.rows[name])
 
     def counts(self, stage: Stage) -> dict[str, int]:
         """Images per step from each set; they sum to the batch."""
@@ -68,11 +88,11 @@ class Batches:
     @lru_cache(maxsize=64)  # noqa: B019  (lives as long as the run)
     def _order(self, name: str, stage_number: int, epoch: int) -> np.ndarray:
         seed = [self.recipe.seed, stage_number, epoch, *name.encode()]
-        return np.random.default_rng(seed).permutation(len(self.banks[name]))
+        return np.random.default_rng(seed).permutation(self.rows[name])
 
     def indices(self, name: str, stage_number: int, step: int, count: int) -> np.ndarray:
         """Which images of a set a step sees: every image once an epoch, in an order that the seed fixes."""
-        n = len(self.banks[name])
+        n = len(self.rows[name])
         places = np.arange(step * count, (step + 1) * count)
         return np.array([self._order(name, stage_number, int(p // n))[p % n] for p in places], dtype=np.int64)
 
@@ -84,9 +104,14 @@ class Batches:
         facts: list[frozenset[str]] = []
         where: list[tuple[str, int]] = []
         for name, count in self.counts(stage).items():
-            style = STYLES[self.recipe.sets[name].text]
+            spec = self.recipe.sets[name]
+            style = Style(class_share=CLASS_SHARE[spec.text], banned=tuple(spec.exclude))
             for i in self.indices(name, stage_number, step, count):
-                captions.append(draw(self.banks[name].meta[i], rng, style))
+                source = rng
+                if stage.cached_texts:
+                    number = int(rng.integers(stage.cached_texts))
+                    source = np.random.default_rng([self.recipe.feature_seed, *name.encode(), int(i), number])
+                captions.append(draw(self.banks[name].meta[i], source, style))
                 facts.append(self.facts[name][i])
                 where.append((name, int(i)))
         # Interleaved, so that every process and every chunk gets of each set.
@@ -107,17 +132,25 @@ class Batches:
         for name in sorted(stage.mixture) if stage.cached_views else ():
             size = stage.image_size or self.image_size
             self.features[name] = FeatureBank(
-                model, self.banks[name], stage.cached_views, size, self.image_size, cache, name, self.recipe.seed
+                model,
+                self.banks[name],
+                self.recipe.sets[name].views or stage.cached_views,
+                size,
+                self.image_size,
+                cache,
+                name,
+                self.recipe.feature_seed,
+                stage.cached_level == "pooled",
             )
 
     def _cached(
-        self, stage: Stage, where: list[tuple[str, int]], captions: list[Caption], rng: np.random.Generator
+        self, _: Stage, where: list[tuple[str, int]], captions: list[Caption], rng: np.random.Generator
     ) -> Tensor:
-        views = rng.integers(stage.cached_views, size=len(where))
-        rows = [
-            self.features[name].maps[0 if caption.directional else view, i]
-            for (name, i), view, caption in zip(where, views, captions, strict=True)
-        ]
+        draws = rng.random(len(where))
+        rows = []
+        for (name, i), drawn, caption in zip(where, draws, captions, strict=True):
+            maps = self.features[name].maps
+            rows.append(maps[0 if caption.directional else int(drawn * len(maps)), i])
         return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2).float()
 
     def _images(

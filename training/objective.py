@@ -10,6 +10,7 @@ import torch.distributed as dist
 import torch.distributed.nn.functional as dist_nn
 from torch import Tensor, nn
 
+from rsvlm_core.model.encoder import Encoder
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.text import TextDecoder
 from rsvlm_core.model.tokenizer import Tokenizer, Tokens
@@ -19,16 +20,35 @@ from training.recipe import Stage
 
 
 class Passes(nn.Module):
-    """What one forward call computes; a module of its own so that DDP and FSDP can wrap it."""
+    """What one forward call computes; a module of its own so that DDP and FSDP can wrap it.
 
-    def __init__(self, model: Mammut) -> None:
+    Args:
+        model: The model.
+        text_chunks: Captions run in this many chunks of like lengths.
+    """
+
+    def __init__(self, model: Mammut, text_chunks: int = 4) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.text_chunks = model, text_chunks
 
     def forward(
-        self, images: Tensor, ids: Tensor, valid: Tensor, captioned: int, smoothing: float
+        self,
+        images: Tensor,
+        ids: Tensor,
+        valid: Tensor,
+        captioned: int,
+        smoothing: float,
+        sentences: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Images [b, 3, S, S] in 0..1, or cached maps [b, C, h, w]; the first `captioned` rows run the captioning pass.
+        """Both towers, and the captioning pass for the first `captioned` rows.
+
+        Args:
+            images: [b, 3, S, S] in 0..1, or cached maps [b, C, h, w] of stride 16, or pooled [b, C, 1, 1].
+            ids: [b, L] token ids.
+            valid: [b, L] bool.
+            captioned: Rows of the captioning pass.
+            smoothing: Label smoothing.
+            sentences: [b, width] of a frozen text tower; None computes them.
 
         Returns:
             Image vectors [b, D], text vectors [b, D], sentence vectors before the head [b, width], caption loss.
@@ -38,12 +58,15 @@ class Passes(nn.Module):
         images = images if cached else model.visual.normalise(images)
         images = images.contiguous(memory_format=torch.channels_last)
         # On a CPU bf16 slows convolutions (measured: 31 against 23 ms an image) and speeds text up (3.5, 8.8).
-        with torch.autocast(
-            images.device.type, enabled=images.device.type != "cpu" and torch.is_autocast_enabled(images.device.type)
-        ):
-            grid = model.visual.grid_of_lower(images) if cached else model.visual.grid(images)[0]
+        with torch.autocast("cpu", enabled=False) if images.device.type == "cpu" else nullcontext():
+            if not cached:
+                grid = model.visual.grid(images)[0]
+            elif images.shape[1] == model.visual.trunk.channels:
+                grid = model.visual.grid_of_pooled(images)
+            else:
+                grid = model.visual.grid_of_lower(images)
         z_image = nn.functional.normalize(model.visual.pool(grid.flatten(1, 2)).float(), dim=-1)
-        sentence = model.text.sentence(ids, valid)
+        sentence = model.text.sentence(ids, valid) if sentences is None else sentences
         z_text = nn.functional.normalize(model.text.project(sentence).float(), dim=-1)
         caption = z_image.new_zeros(())
         if captioned:
@@ -53,25 +76,51 @@ class Passes(nn.Module):
         return z_image, z_text, sentence.float(), caption
 
 
-class SentenceTeacher:
-    """Frozen sentence vectors of the starting text tower, cached by text."""
+def sentences_by_length(text: TextDecoder, ids: Tensor, valid: Tensor, chunks: int) -> Tensor:
+    """`text.sentence` in chunks of like lengths: most captions are a third as long as the longest of a batch.
 
-    def __init__(self, text: TextDecoder, tokenizer: Tokenizer, length: int, limit: int = 200_000) -> None:
-        self._text, self._tokenizer, self._length, self._limit = text, tokenizer, length, limit
+    Args:
+        text: The tower.
+        ids: [B, L] int64.
+        valid: [B, L] bool, a prefix of each row.
+        chunks: At most.
+
+    Returns:
+        [B, width], in the order given.
+    """
+    if chunks < 2:
+        return text.sentence(ids, valid)
+    lengths = valid.sum(1)
+    order = lengths.argsort(stable=True)
+    parts = [text.sentence(ids[r, : lengths[r].max()], valid[r, : lengths[r].max()]) for r in order.chunk(chunks)]
+    return torch.cat(parts)[order.argsort()]
+
+
+class SentenceTeacher:
+    """Frozen sentence vectors of a text tower, cached by text."""
+
+    def __init__(
+        self, text: TextDecoder, tokenizer: Tokenizer, length: int, bf16: bool = False, limit: int = 400_000
+    ) -> None:
+        self._text, self._tokenizer, self._length, self._bf16, self._limit = text, tokenizer, length, bf16, limit
         self._known: dict[str, Tensor] = {}
 
     @torch.no_grad()
     def __call__(self, texts: list[str], device: torch.device) -> Tensor:
         """[T, width] unit-norm float32."""
         new = [t for t in dict.fromkeys(texts) if t not in self._known]
+        training, _ = self._text.training, self._text.eval()
         if len(self._known) + len(new) > self._limit:
             self._known.clear()
             new = list(dict.fromkeys(texts))
         if new:
             tokens = self._tokenizer(new, self._length)
-            z = self._text.sentence(tokens.ids.to(device), tokens.valid.to(device)).float()
+            with torch.autocast(device.type, torch.bfloat16, enabled=self._bf16):
+                ids, valid = tokens.ids.to(device), tokens.valid.to(device)
+                z = sentences_by_length(self._text, ids, valid, chunks=-(-len(new) // 64)).float()
             for text, row in zip(new, nn.functional.normalize(z, dim=-1).cpu(), strict=True):
                 self._known[text] = row
+        self._text.train(training)
         return torch.stack([self._known[t] for t in texts]).to(device)
 
 
@@ -99,6 +148,21 @@ class Objective:
         self.passes, self.model, self.tokenizer, self.teacher = passes, model, tokenizer, teacher
         self.device, self.autocast = device, autocast
         self.world = dist.get_world_size() if dist.is_initialized() else 1
+        self.frozen_text: SentenceTeacher | None = None
+        self.distil: Encoder | None = None
+
+    def start_stage(self, stage: Stage) -> None:
+        """Look at what learns: a text tower that does not, and does not write, gives each text's vector once."""
+        text = self.model.text
+        of_captions = ("project", "from_image", "to_vocab", "vocab_bias")
+        still = not any(
+            p.requires_grad
+            for n, p in text.named_parameters()
+            if not n.startswith(of_captions) and "cross" not in n and not n.endswith("gate")
+        )
+        cached = still and not stage.caption_weight
+        bf16 = self.autocast == torch.bfloat16
+        self.frozen_text = SentenceTeacher(text, self.tokenizer, text.cfg.context_length, bf16) if cached else None
 
     def _amp(self) -> Any:
         return torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
@@ -128,6 +192,16 @@ class Objective:
             return sentence.new_zeros(())
         return losses.feature_anchor(sentence, self.teacher(texts, self.device))
 
+    def _relations(self, images: Tensor, texts: list[str], stage: Stage) -> tuple[Tensor, Tensor] | None:
+        """The distillation teacher's vectors of this process's images and texts, or None where nothing is distilled."""
+        if self.distil is None or not stage.distill_weight:
+            return None
+        size = self.distil.info.image_size
+        seen = nn.functional.interpolate(images, size=(size, size), mode="bicubic", antialias=True)
+        pixels = (seen.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        vectors = self.distil.encode_images(pixels), self.distil.encode_texts(texts)
+        return torch.from_numpy(vectors[0]).to(self.device), torch.from_numpy(vectors[1]).to(self.device)
+
     def step(self, batch: Batch, stage: Stage, seed: int) -> dict[str, float]:
         """Compute gradients of the stage's loss; returns the parts' values.
 
@@ -143,22 +217,41 @@ class Objective:
         chunks = [slice(a, min(a + -(-n // stage.accumulate), n)) for a in range(0, n, -(-n // stage.accumulate))]
         captioned = [round((c.stop - c.start) * stage.caption_fraction) if stage.caption_weight else 0 for c in chunks]
 
+        sentences = self.frozen_text(texts, self.device) if self.frozen_text else None
+
         def run(k: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
             torch.manual_seed(seed * 1000 + k)
             c = chunks[k]
             with self._amp():
                 out: tuple[Tensor, Tensor, Tensor, Tensor] = self.passes(
-                    images[c], tokens.ids[c], tokens.valid[c], captioned[k], stage.label_smoothing
+                    images[c],
+                    tokens.ids[c],
+                    tokens.valid[c],
+                    captioned[k],
+                    stage.label_smoothing,
+                    None if sentences is None else sentences[c],
                 )
             return out
 
-        parts = {"contrastive": 0.0, "caption": 0.0, "anchor": 0.0}
+        taught = self._relations(images, texts, stage)
+
+        def distillation(z_image: Tensor, z_text: Tensor, c: slice) -> Tensor:
+            if taught is None:
+                return z_image.new_zeros(())
+            scale = stage.distill_scale
+            image = losses.relational_distillation(z_image, taught[0][c], scale)
+            return 0.5 * (image + losses.relational_distillation(z_text, taught[1][c], scale))
+
+        parts = {"contrastive": 0.0, "caption": 0.0, "anchor": 0.0, **({"distill": 0.0} if taught else {})}
         if len(chunks) == 1:
             z_image, z_text, sentence, caption = run(0)
             contrastive = self._contrastive(z_image, z_text, batch, stage)
             anchor = self._anchor(sentence, texts, stage)
-            (contrastive + stage.caption_weight * caption + stage.anchor_weight * anchor).backward()  # type: ignore[no-untyped-call]
-            parts = {"contrastive": contrastive.item(), "caption": caption.item(), "anchor": anchor.item()}
+            distilled = distillation(z_image, z_text, chunks[0])
+            extra = stage.caption_weight * caption + stage.anchor_weight * anchor + stage.distill_weight * distilled
+            (contrastive + extra).backward()  # type: ignore[no-untyped-call]
+            parts |= {"contrastive": contrastive.item(), "caption": caption.item(), "anchor": anchor.item()}
+            parts |= {"distill": distilled.item()} if taught else {}
         else:
             with torch.no_grad():
                 first = [run(k) for k in range(len(chunks))]
@@ -176,9 +269,14 @@ class Objective:
                     share = (c.stop - c.start) / n
                     anchor = self._anchor(sentence, texts[c], stage)
                     surrogate = (z_image * leaf_image.grad[c]).sum() + (z_text * leaf_text.grad[c]).sum()  # type: ignore[index]
-                    extra = stage.caption_weight * caption + stage.anchor_weight * anchor
+                    distilled = distillation(z_image, z_text, c)
+                    extra = (
+                        stage.caption_weight * caption + stage.anchor_weight * anchor + stage.distill_weight * distilled
+                    )
                     (surrogate + share * extra).backward()
                 parts["caption"] += share * caption.item()
                 parts["anchor"] += share * anchor.item()
+                if taught:
+                    parts["distill"] += share * distilled.item()
         parts["scale"] = self.model.logit_scale.exp().item()
         return parts

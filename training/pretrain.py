@@ -25,7 +25,7 @@ from rsvlm_core.model.config import load_config
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.tokenizer import Tokenizer, load_tokenizer
 from rsvlm_core.settings import cache_dir
-from training import parts
+from training import parts, sharding
 from training.batches import Batches
 from training.curves import draw_curves
 from training.data.captions import all_sentences, general_phrases
@@ -41,8 +41,9 @@ STATE = "state.pt"
 def build_model(recipe: Recipe, folder: Path, batches: Batches | None) -> tuple[Mammut, Tokenizer]:
     """The recipe's model at its starting point, and its tokenizer (written into `folder` where it is a file).
 
-    `init` may name `trunk: efficientnet-liteN`, `text: minilm`, or `run: DIR` / `weights: FOLDER` to start from, and
-    `teacher: minilm` for soft targets and anchor where the text tower does not start from MiniLM itself.
+    `init` may name `trunk: efficientnet-liteN`, `text: minilm`, or `run: DIR` / `weights: FOLDER` to start from,
+    `teacher: minilm` for soft targets and anchor where the text tower does not start from MiniLM itself, and
+    `distill: MODEL` for stages that distil from it.
     """
     config = load_config(recipe.model)
     torch.manual_seed(recipe.seed)
@@ -61,9 +62,7 @@ def build_model(recipe: Recipe, folder: Path, batches: Batches | None) -> tuple[
         if kept.is_file():
             ids = json.loads(kept.read_text("utf-8"))
         else:
-            texts = {
-                s for bank in (batches.banks.values() if batches else ()) for m in bank.meta for s in all_sentences(m)
-            }
+            texts = {s for m in (batches.metas() if batches else ()) for s in all_sentences(m)}
             ids = parts.choose_vocabulary(config.text.vocab_size, [*sorted(texts), *general_phrases()])
             kept.write_text(json.dumps(ids), "utf-8")
             parts.write_tokenizer(ids, folder / "tokenizer.json")
@@ -80,10 +79,12 @@ def build_model(recipe: Recipe, folder: Path, batches: Batches | None) -> tuple[
 
 
 def set_training(model: nn.Module) -> None:
-    """Train mode, but batch norm keeps its pretrained statistics: small batches would spoil them."""
+    """Train mode, except for batch norm, whose statistics small batches would spoil, and for what does not learn."""
     model.train()
     for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        own = list(module.parameters())
+        frozen = bool(own) and not any(p.requires_grad for p in own)
+        if frozen or isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
 
 
@@ -116,21 +117,31 @@ class Run:
             self.batches = Batches(recipe, cache_dir() / "banks", size, self.rank, self.world)
             self.model, self.tokenizer = build_model(recipe, folder, self.batches)
         self.model.to(self.device)
-        self.model.visual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        bf16 = {"auto": True, "bf16": True, "fp32": False}.get(recipe.precision)
+        if bf16 is None:
+            raise UsageError(f"precision is '{recipe.precision}', not auto, bf16 or fp32.")
         teacher = None
         if "minilm" in (recipe.init.get("text"), recipe.init.get("teacher")):
             kept = folder / "vocabulary.json"
             frozen = Mammut(self.model.cfg)
             parts.load_minilm(frozen, json.loads(kept.read_text("utf-8")) if kept.is_file() else None)
             text = frozen.text.eval().requires_grad_(False).to(self.device)
-            teacher = SentenceTeacher(text, self.tokenizer, self.model.cfg.text.context_length)
-        bf16 = {"auto": True, "bf16": True, "fp32": False}.get(recipe.precision)
-        if bf16 is None:
-            raise UsageError(f"precision is '{recipe.precision}', not auto, bf16 or fp32.")
-        self.passes: nn.Module = Passes(self.model)
+            teacher = SentenceTeacher(text, self.tokenizer, self.model.cfg.text.context_length, bf16)
+        sharding.check_kind(recipe.distributed)
+        self.sharded = recipe.distributed == "fsdp" and self.world > 1
+        # Each chunk would gather every shard again.
+        self.passes: nn.Module = Passes(self.model, text_chunks=1 if self.sharded else 4)
+        if self.sharded:
+            sharding.shard(self.passes, self.model, self.device)
+        else:  # shards have to be contiguous
+            self.model.visual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective = Objective(
             self.passes, self.model, self.tokenizer, teacher, self.device, torch.bfloat16 if bf16 else None
         )
+        if any(stage.distill_weight for stage in recipe.stages):
+            from rsvlm_core.model.registry import load_encoder
+
+            self.objective.distil = load_encoder(recipe.init["distill"], self.device.type)
         self.average = Average(self.model)
         self.stage = self.step = 0
         self.optimizer_state: dict[str, Any] | None = None
@@ -141,8 +152,8 @@ class Run:
     def _restore(self, state: dict[str, Any]) -> None:
         if state["recipe"]["stages"] != self.recipe.to_dict()["stages"][: len(state["recipe"]["stages"])]:
             print("The stages differ from those the run was started with; going on with the new ones.", file=sys.stderr)
-        self.model.load_state_dict(state["model"])
-        self.average.state = {k: v.to(self.device) for k, v in state["average"].items()}
+        sharding.load_whole(self.model, state["model"])
+        self.average.state = {k: sharding.like(v, self.average.state[k]) for k, v in state["average"].items()}
         self.average.updates = state["average_updates"]
         self.stage, self.step = state["stage"], state["step"]
         self.optimizer_state = state["optimizer"]
@@ -156,20 +167,27 @@ class Run:
             metrics.write_text("".join(line + "\n" for line in kept), "utf-8")
 
     def _save(self, optimizer: torch.optim.Optimizer | None) -> None:
+        state = {
+            "format": 1,
+            "recipe": self.recipe.to_dict(),
+            "model": sharding.whole(dict(self.model.state_dict())),
+            "average": sharding.whole(self.average.state),
+            "average_updates": self.average.updates,
+            "stage": self.stage,
+            "step": self.step,
+            "optimizer": sharding.whole(optimizer.state_dict()) if optimizer else None,
+        }
         if self.main:
-            save_state(
-                {
-                    "format": 1,
-                    "recipe": self.recipe.to_dict(),
-                    "model": self.model.state_dict(),
-                    "average": self.average.state,
-                    "average_updates": self.average.updates,
-                    "stage": self.stage,
-                    "step": self.step,
-                    "optimizer": optimizer.state_dict() if optimizer else None,
-                },
-                self.folder / STATE,
-            )
+            save_state(state, self.folder / STATE)
+
+    def _validate(self) -> None:
+        average = sharding.whole(self.average.state)  # all processes take part in gathering it
+        if self.main:
+            model = Mammut(self.model.cfg).to(self.device) if self.sharded else self.model
+            result = validate(model, average, self.tokenizer, self.recipe.validation, self.device)
+            self._log(result)
+            draw_curves(self.folder)
+            print("  ".join(f"{k} {v:.2f}" for k, v in result.items()), file=sys.stderr, flush=True)
 
     def _log(self, record: dict[str, Any]) -> None:
         if not self.main:
@@ -195,9 +213,14 @@ class Run:
         """
         self._board = _tensorboard(self.folder) if self.main else None
         while self.stage < len(self.recipe.stages):
+            if self.recipe.stages[self.stage].steps == 0:
+                self.stage += 1
+                self._save(None)
+                continue
             self._train_stage()
+            average = sharding.whole(self.average.state)
             if self.main:
-                save_state({"model": self.average.state}, self.folder / f"stage-{self.stage}.pt")
+                save_state({"model": average}, self.folder / f"stage-{self.stage}.pt")
             self.stage, self.step, self.optimizer_state = self.stage + 1, 0, None
             # The next stage starts from the averaged weights.
             self.model.load_state_dict(self.average.state)
@@ -209,8 +232,10 @@ class Run:
         self.batches.prepare(self.stage, self.model, cache_dir() / "features")
         optimizer = torch.optim.AdamW(parameter_groups(self.model, stage), betas=(0.9, 0.98))  # type: ignore[arg-type]
         if self.optimizer_state:
-            optimizer.load_state_dict(self.optimizer_state)
-        self.objective.passes = _distribute(self.passes, self.recipe, self.world, self.device)
+            sharding.load_optimizer(optimizer, self.optimizer_state)
+        self.objective.start_stage(stage)
+        if self.world > 1 and not self.sharded:
+            self.objective.passes = sharding.copies(self.passes, self.device)
         learning = [p for p in self.model.parameters() if p.requires_grad]
         since, seen, logged = time.monotonic(), 0, 0
         sums: dict[str, float] = {}
@@ -223,7 +248,7 @@ class Run:
             values = self.objective.step(
                 batch, stage, seed=self.recipe.seed + 7919 * (self.stage + 1) + self.step * self.world + self.rank
             )
-            values["grad"] = float(nn.utils.clip_grad_norm_(learning, 1.0))
+            values["grad"] = float(sharding.whole(nn.utils.clip_grad_norm_(learning, 1.0)))
             optimizer.step()
             self.average.update(self.model, stage.ema)
             self.step += 1
@@ -245,15 +270,9 @@ class Run:
                         flush=True,
                     )
                 sums, since, seen, logged = {}, time.monotonic(), 0, 0
-            if (
-                self.main
-                and self.recipe.validation
-                and (last or (self.recipe.eval_every and self.step % self.recipe.eval_every == 0))
-            ):
-                result = validate(self.model, self.average.state, self.tokenizer, self.recipe.validation, self.device)
-                self._log(result)
-                draw_curves(self.folder)
-                print("  ".join(f"{k} {v:.2f}" for k, v in result.items()), file=sys.stderr, flush=True)
+            due = last or (self.recipe.eval_every and self.step % self.recipe.eval_every == 0)
+            if self.recipe.validation and due:
+                self._validate()
                 since = time.monotonic()
             if self.step % self.recipe.save_every == 0 or last or self._stop:
                 self._save(optimizer)
@@ -261,16 +280,6 @@ class Run:
                 raise Stopped(
                     f"Stopped at step {self.step} of stage '{stage.name}'.", f"Go on with --resume {self.folder}."
                 )
-
-
-def _distribute(passes: nn.Module, recipe: Recipe, world: int, device: torch.device) -> nn.Module:
-    if world == 1:
-        return passes
-    # logit_scale is used outside the wrapped call, where every process computes the same gradient for it.
-    passes._ddp_params_and_buffers_to_ignore = ["model.logit_scale"]  # type: ignore[assignment]
-    return nn.parallel.DistributedDataParallel(
-        passes, device_ids=[device.index] if device.type == "cuda" else None, find_unused_parameters=True
-    )
 
 
 def _tensorboard(folder: Path) -> Any:

@@ -21,13 +21,20 @@ class SetSpec:
         shards: Glob patterns, relative to the data folder (`RSVLM_DATA`/data) unless absolute.
         size: Side in pixels at which images are kept (centre square, resized).
         text: "captions" (sentences and class phrases), "sentences" (captions only) or "classes" (class phrases only).
-        exclude: Words; a sample whose class or any sentence contains one is left out (holdout experiments).
+        exclude: Words; a sample whose class or any sentence contains one is left out, and no caption that is made
+            may contain one (holdout experiments).
+        views: Cached views of each image; None takes the stage's number.
+        test_fold: Places of this fold are left out, with a strip around them (`training.data.places`); needs lat, lon.
+        folds: Number of folds of places.
     """
 
     shards: Sequence[str]
     size: int = 224
     text: str = "captions"
     exclude: Sequence[str] = ()
+    views: int | None = None
+    test_fold: int | None = None
+    folds: int = 5
 
     def paths(self) -> list[Path]:
         """The shards, sorted.
@@ -64,11 +71,16 @@ class Stage:
         soft_weight, soft_temperature: Share and temperature of the sentence encoder's soft targets.
         caption_weight, caption_fraction: Weight of the captioning loss; share of the batch that it sees.
         anchor_weight: Weight of the anchor to the frozen sentence space.
+        distill_weight, distill_scale: Weight and logit scale of relational distillation from `init.distill`, a model
+            that `--model` accepts, such as `open_clip:ViT-B-32/laion2b_s34b_b79k`; needs images, not cached features.
         ema: Decay of the averaged model.
         augment: Strength of image augmentation, 0 to 1.
         max_scale: Upper clamp of exp(logit_scale).
         cached_views: Train on this many cached views of each image with the lower trunk frozen (see `features`);
             0 trains on images.
+        cached_texts: Captions drawn once for each image and drawn from again, so that a frozen text tower or teacher
+            reads each once; 0 draws a new one every time.
+        cached_level: "lower" (maps of stride 16) or "pooled" (the mean token; trunk and pooling query frozen).
     """
 
     name: str
@@ -93,15 +105,23 @@ class Stage:
     caption_fraction: float = 0.25
     label_smoothing: float = 0.1
     anchor_weight: float = 0.5
+    distill_weight: float = 0.0
+    distill_scale: float = 20.0
     ema: float = 0.99
     augment: float = 1.0
     max_scale: float = 50.0
     cached_views: int = 0
+    cached_level: str = "lower"
+    cached_texts: int = 0
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A run: model, starting point, sets, stages."""
+    """A run: model, starting point, sets, stages.
+
+    `distributed` is "ddp" or "fsdp", under `torchrun`. `feature_seed` chooses the cached views: runs of other seeds can
+    share one cache.
+    """
 
     name: str
     model: str
@@ -109,6 +129,7 @@ class Recipe:
     stages: list[Stage]
     init: dict[str, str] = field(default_factory=dict)
     seed: int = 0
+    feature_seed: int = 1
     precision: str = "auto"
     distributed: str = "ddp"
     log_every: int = 10
@@ -142,6 +163,12 @@ class Recipe:
             raise UsageError(f"The recipe cannot be used: {error}.", "See training/configs for examples.") from None
         for stage in recipe.stages:
             unknown = set(stage.mixture) - set(recipe.sets)
+            if stage.cached_level not in ("lower", "pooled"):
+                raise UsageError(f"cached_level is '{stage.cached_level}', not lower or pooled (stage '{stage.name}').")
+            if stage.distill_weight and ("distill" not in recipe.init or stage.cached_views):
+                raise UsageError(
+                    f"Stage '{stage.name}' distils, which needs `distill: MODEL` under init and cached_views: 0."
+                )
             if unknown or not stage.mixture:
                 raise UsageError(f"Stage '{stage.name}' mixes sets that the recipe does not have: {sorted(unknown)}.")
         return recipe

@@ -13,20 +13,8 @@ from rsvlm_core.model.tokenizer import Tokenizer
 from training.bank import centre_square
 from training.data.captions import sentences
 from training.data.shards import read_samples
+from training.evaluate.retrieval import Outcome, ranks
 from training.recipe import SetSpec
-
-
-def recalls(z_image: np.ndarray, z_text: np.ndarray, owner: np.ndarray) -> dict[str, float]:
-    """Protocol A of METHODS 7.1 without its tie rule's details: enough to choose a checkpoint by."""
-    scores = z_image @ z_text.T
-    own = owner[None] == np.arange(len(z_image))[:, None]
-    best = np.where(own, scores, -2).max(1, keepdims=True)
-    i2t = ((scores > best) & ~own).sum(1)
-    t2i = (scores > scores[owner, np.arange(len(owner))][None]).sum(0)
-    found = {
-        f"{n}_r{k}": 100.0 * float((ranks < k).mean()) for n, ranks in (("i2t", i2t), ("t2i", t2i)) for k in (1, 5, 10)
-    }
-    return {**found, "mean_recall": sum(found.values()) / 6}
 
 
 @torch.no_grad()
@@ -69,8 +57,11 @@ def validate(
         # RSICD keeps five captions an image; files that list distinct ones repeat them in turn.
         texts = [[c[i % len(c)] for i in range(5)] for s in samples for c in [sentences(s.meta)]]
         owner = np.repeat(np.arange(len(samples)), 5)
-        z_text = embed_texts(model, tokenizer, [t for row in texts for t in row], device)
-        found = recalls(embed_images(model, images, device), z_text, owner)
+        # Each distinct sentence is scored once, so that scores of equal ones are bit-equal.
+        distinct, column = np.unique([t for row in texts for t in row], return_inverse=True)
+        z_text = embed_texts(model, tokenizer, distinct.tolist(), device)
+        scores = (embed_images(model, images, device) @ z_text.T)[:, column]
+        found = Outcome(*ranks(scores, owner), owner).recalls()
     finally:
         model.load_state_dict(kept)
     return {

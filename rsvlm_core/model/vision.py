@@ -178,6 +178,15 @@ class VisionTower(nn.Module):
         tokens: Tensor = self.to_tokens(cast(TimmTrunk, self.trunk).upper(lower).permute(0, 2, 3, 1))
         return tokens
 
+    def grid_of_pooled(self, pooled: Tensor) -> Tensor:
+        """Means [B, C, 1, 1] of layer-normalised trunk maps -> their one token, [B, 1, 1, token_width].
+
+        Pooling it gives what pooling all tokens gives while the pooling query is zero.
+        """
+        norm, linear = cast(nn.Sequential, self.to_tokens)
+        token: Tensor = linear(pooled.permute(0, 2, 3, 1) * norm.weight + norm.bias)
+        return token
+
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 3, H, W] normalised -> unit-norm embedding [B, D] float32 and tokens [B, N, token_width]."""
         grid, _ = self.grid(images)

@@ -155,7 +155,8 @@ def test_chunks_give_the_gradients_of_the_whole_batch(recipe_file: Path, tmp_pat
         torch.testing.assert_close(chunks[name], value, atol=2e-5, rtol=1e-3, msg=name)
 
 
-def test_two_processes_learn_what_one_learns(recipe_file: Path, tmp_path: Path):
+@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+def test_two_processes_learn_what_one_learns(recipe_file: Path, tmp_path: Path, kind: str):
     text = recipe_file.read_text().replace("batch: 8", "batch: 8\n  augment: 0.0\n  caption_fraction: 1.0")
     recipe_file.write_text(text)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -185,6 +186,7 @@ def test_two_processes_learn_what_one_learns(recipe_file: Path, tmp_path: Path):
             "--master-port",
             str(20000 + os.getpid() % 20000),
             *base,
+            f"distributed={kind}",
             "--out",
             str(tmp_path / "two"),
         ],
