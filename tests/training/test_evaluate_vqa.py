@@ -105,8 +105,8 @@ def test_mask_shares_become_comparisons(tmp_path: Path) -> None:
 
 def test_separate_things_in_masks_become_counts(tmp_path: Path) -> None:
     mask = np.zeros((100, 100), np.uint8)
-    mask[10:30, 10:30] = mask[50:60, 50:90] = 1
-    mask[99, 99] = 1  # a speck
+    mask[10:30, 10:30] = mask[50:60, 50:90] = 255
+    mask[99, 99] = 255  # a speck
     empty = np.zeros((100, 100), np.uint8)
     source = write_folder(tmp_path, {"images/a.png": picture("red"), "masks/a.png": encode(mask),
                                      "images/b.png": picture("red"), "masks/b.png": encode(empty)})

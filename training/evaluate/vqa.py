@@ -200,9 +200,10 @@ def read_metas(
     for item, meta in zip(items, metas, strict=True):
         if item.image.name in of_image:
             truth = of_image[item.image.name].truth()
-            meta["fractions"] = {word: float((truth == k).mean()) for k, word in enumerate(words, start=1)}
-            meta["counts"] = {
-                word: _separate(truth == k) for k, word in enumerate(words, start=1) if word in counted}
+            # one word: masks are non-zero where it is
+            where = {w: truth == k if len(words) > 1 else truth != 0 for k, w in enumerate(words, start=1)}
+            meta["fractions"] = {word: float(mask.mean()) for word, mask in where.items()}
+            meta["counts"] = {word: _separate(mask) for word, mask in where.items() if word in counted}
     return metas
 
 
