@@ -45,7 +45,7 @@ class LocalWork(Work):
             size, overlap = self._manifest.image_size, self._manifest.overlap
             grids = {area: grid_of(raster, entry, area, size, overlap) for area in {area for area, _ in todo}}
             crs = raster.crs
-        with TileReader(entry, self._manifest.image_size, ahead=2 * self._batch) as reader:
+        with TileReader(entry, self._manifest.image_size) as reader:
             # one stream over all parts, so that reading goes on while a part ends
             stream = reader.read(t for area, part in todo for t in grids[area].tiles(part.start, part.stop))
             for _, part in todo:
