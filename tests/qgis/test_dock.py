@@ -190,25 +190,44 @@ def test_a_file_that_is_gone_is_told(dock, until, window, raster_file):
     assert "gone" in window.words()
 
 
-def test_the_window_does_not_stand_still(dock, until, monkeypatch):
-    """No more than 100 ms between two ticks of a clock, finding the interpreter and starting the child included.
+def waited():
+    """Seconds that this thread was ready to run while others had the processors."""
+    try:
+        with open("/proc/thread-self/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
+    except OSError:  # a system that does not tell
+        return 0.0
 
-    A machine busy with other things stops every program now and then; what the plugin itself does comes every time.
+
+@pytest.mark.parametrize("work", ["cancelled", "search", "outline"])
+def test_the_window_does_not_stand_still(dock, until, work):
+    """No more than 100 ms between two ticks of a clock: finding the interpreter, starting the child, showing what came.
+
+    Time in which other programs had the processors does not count, and as they slow down disks and memory too, the
+    best of some tries does: what the plugin itself does comes every time.
     """
     from search_imagery_by_text import backend
 
+    dock.show()
     worst = []
-    for _ in range(5):
+    for _ in range(6):
         backend.forget()
         dock._session.forget_worker()
         ticks, clock = [], QTimer()
-        clock.timeout.connect(lambda ticks=ticks: ticks.append(time.monotonic()))
+        clock.timeout.connect(lambda ticks=ticks: ticks.append(time.monotonic() - waited()))
         clock.start(10)
-        dock.search.text.lineEdit().setText("slow")
-        dock.search.button.click()
-        until(lambda: dock.progress.bar.value() > 20)
-        dock.progress.cancel.click()
+        if work == "outline":
+            dock.outline.text.setText("building; road")
+            dock.outline.button.click()
+        else:
+            dock.search.text.lineEdit().setText("slow" if work == "cancelled" else "houses; forest")
+            dock.search.button.click()
+        if work == "cancelled":
+            until(lambda: dock.progress.bar.value() > 20)
+            dock.progress.cancel.click()
         until(lambda: not dock._session.busy)
+        end = time.monotonic() + 0.3  # pictures come now
+        until(lambda: time.monotonic() > end)
         clock.stop()
         assert len(ticks) > 20
         worst.append(max(after - before for before, after in zip(ticks, ticks[1:], strict=False)))
