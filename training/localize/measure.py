@@ -92,7 +92,7 @@ def better_everywhere(before: Mapping[str, float], after: Mapping[str, float], d
     """Whether every dev set gained, by its mean over the texts that are not held out."""
     for name in dev.sets:
         keys = [k for k in before if k.startswith(f"{name}.") and k.endswith(f".{kind}") and not dev.held_out(k)]
-        if not np.mean([after[k] for k in keys]) > np.mean([before[k] for k in keys]):
+        if keys and not np.mean([after[k] for k in keys]) > np.mean([before[k] for k in keys]):
             return False
     return True
 

@@ -130,7 +130,8 @@ class Rounds:
         metrics = self.folder / "metrics.jsonl"
         if metrics.is_file():  # lines written after the state are done again
             lines = metrics.read_text("utf-8").splitlines()
-            kept = [s for s in lines if (r := json.loads(s)) and (r["stage"], r["step"]) <= (self.round, self.step)]
+            at = (self.round, self.step if self.step or self.done else -1)
+            kept = [line for line in lines if (r := json.loads(line)) and (r["stage"], r["step"]) <= at]
             metrics.write_text("".join(line + "\n" for line in kept), "utf-8")
 
     def _log(self, record: dict[str, Any]) -> None:
@@ -209,9 +210,11 @@ class Rounds:
         learning = [p for g in kept for p in g["params"]]  # type: ignore[attr-defined]
         usable = np.flatnonzero((labels >= 0).any(axis=(1, 2, 3)))
         sums: dict[str, float] = {}
+        summed = 0
         first = (self.round - 1) * r.steps
         for batch in self.batches.stream(0, first + self.step, first + r.steps):
             set_training(self.model)
+            self.model.text.eval()  # frozen: its dropout would only blur the targets
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * schedule(self.step, stage)
             optimizer.zero_grad(set_to_none=True)
@@ -226,13 +229,13 @@ class Rounds:
             self.step += 1
             for key, value in (("image", loss_image), ("region", loss_region), ("token", loss_token)):
                 sums[key] = sums.get(key, 0.0) + value.item()
+            summed += 1
             last = self.step == r.steps
             if self.step % r.log_every == 0 or last:
-                steps = (self.step - 1) % r.log_every + 1
-                means = {f"loss_{k}": v / steps for k, v in sums.items()}
+                means = {f"loss_{k}": v / summed for k, v in sums.items()}
                 self._log(means)
                 _say(f"round {self.round} step {self.step}/{r.steps}", means)
-                sums = {}
+                sums, summed = {}, 0
             if self.step % r.save_every == 0 or self._stop:
                 self._save(optimizer)
             if self._stop:
