@@ -264,8 +264,8 @@ def test_rounds_help_where_the_truth_is_known(
     told = json.loads(capsys.readouterr().out)
     measured = [r for r in records(out) if "houses.house.ap" in r]
     assert told["kept_round"] >= 1
-    assert told["houses.house.ap"] > measured[0]["houses.house.ap"] + 0.01
-    assert told["houses.house.iou"] > measured[0]["houses.house.iou"] + 0.05
+    assert told["houses.house.ap"] > measured[0]["houses.house.ap"] + 0.02
+    assert told["houses.house.iou"] > measured[0]["houses.house.iou"] + 0.02
     assert measured[0]["iou"] == measured[0]["houses.house.iou"]  # ponds are held out: measured, but not chosen by
     assert "ponds.pond.ap" in measured[-1] and "mean_recall" in measured[-1]
     assert any(r.get("masks", 0) > 10 for r in records(out))
