@@ -57,11 +57,11 @@ class Rounds:
         folder.mkdir(parents=True, exist_ok=True)
         self.model, self.tokenizer, before = load_start(Path(recipe.run), folder)
         cached = isinstance(self.model.visual.trunk, TimmTrunk)
-        self.stage = self._stage(cached)
+        self.stage = self._stage(cached, before["recipe"])
         self.batches = Batches(
             Recipe(
                 name=recipe.name, model=before["recipe"]["model"], sets=dict(recipe.sets), stages=[self.stage],
-                seed=recipe.seed,
+                seed=recipe.seed, feature_seed=int(before["recipe"].get("feature_seed", 1)),
             ),
             cache_dir() / "banks", self.model.cfg.vision.image_size,
         )  # fmt: skip
@@ -93,15 +93,17 @@ class Rounds:
         if resume:
             self._restore(load_state(folder / STATE))
 
-    def _stage(self, cached: bool) -> Stage:
+    def _stage(self, cached: bool, before: dict[str, Any]) -> Stage:
         lower = ["visual.trunk.net.conv_stem", "visual.trunk.net.bn1"] if cached else []
         lower += [f"visual.trunk.net.blocks.{i}." for i in range(5)] if cached else []
         r = self.recipe
+        # As many views as the run had that this one starts from: its cache is then used again.
+        views = max([2, *(int(s.get("cached_views", 0)) for s in before["stages"][-1:])])
         return Stage(
             name="localize", steps=r.steps, batch=r.pair_batch, mixture=dict(r.pairs),
             freeze=["text.", "logit_scale", "visual.dense.", *lower], lr={"text": 0.0, "scale": 0.0, **r.lr},
             caption_weight=0.0, anchor_weight=0.0, soft_weight=0.0, ema=r.ema, max_scale=r.max_scale,
-            cached_views=2 if cached else 0, cached_texts=8,
+            cached_views=views if cached else 0, cached_texts=8,
         )  # fmt: skip
 
     # ---- state -------------------------------------------------------------------------------------------------
