@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from rsvlm_core.errors import DataError, RasterError, Stopped, UsageError
+from tests.training.osm_pbf import write_pbf
 from training.build.commands import main
 from training.build.landmarks import parse_hstore, plain_noun, read_landmarks
 from training.build.osm import TAGS, noun_of
@@ -158,6 +159,58 @@ def test_end_to_end(tmp_path: Path, make_raster: Callable[..., Path]) -> None:
     assert [m["noun"] for m in lake.meta["landmarks"]] == ["water body"]
     assert len(farm.meta["captions"]) == 3 and farm.array().shape == (64, 64, 3)
     assert farm.meta["gsd_m"] == 1.0 and 14.9 < farm.meta["lon"] < 15.1 and 48 < farm.meta["lat"] < 49
+
+
+@pytest.mark.parametrize("kind", ["osm.gpkg", "osm.pbf", "overture.parquet", "own.geojson"])
+def test_every_kind_of_map_end_to_end(tmp_path: Path, make_raster: Callable[..., Path], kind: str) -> None:
+    """The same farm and church in four formats give the same tile, from a raster named by a STAC item."""
+    raster, _ = raster_with_map(tmp_path, make_raster)
+    item = tmp_path / "item.json"
+    asset = {"href": raster.name, "type": "image/tiff; application=geotiff; profile=cloud-optimized"}
+    item.write_text(json.dumps({"type": "Feature", "stac_version": "1.0.0", "id": "x", "assets": {"visual": asset}}))
+    places = gpd.GeoSeries([box(0, 0, 64, 64), box(4, 4, 14, 14)], crs="EPSG:32633").to_crs(4326)
+    tags = [{"landuse": "farmland"}, {"building": "church", "name": "St Anne"}]
+    if kind == "osm.pbf":
+        path = write_pbf(tmp_path / kind, [
+            (t, list(g.exterior.coords)[:-1]) for t, g in zip(tags, places, strict=True)])
+    elif kind == "osm.gpkg":
+        rows = [{"name": t.get("name"), "other_tags": ",".join(f'"{k}"=>"{v}"' for k, v in t.items() if k != "name"),
+                 "geometry": g} for t, g in zip(tags, places, strict=True)]
+        path = layer(tmp_path / kind, rows, "EPSG:4326", "multipolygons")
+    elif kind == "overture.parquet":
+        rows = [{"class": c, "names": {"primary": n}, "geometry": g}
+                for c, n, g in zip(("farmland", "church"), (None, "St Anne"), places, strict=True)]
+        path = layer(tmp_path / kind, rows, "EPSG:4326")
+    else:
+        path = layer(tmp_path / kind, [{"Art": c, "name": n, "geometry": g} for c, n, g in zip(
+            ("Farmland", "church"), ("", "St Anne"), places, strict=True)], "EPSG:4326")
+    column = "Art" if kind == "own.geojson" else ""
+    card = build([item], [path], tmp_path / "o", tiling=Tiling(gsds=(1.0,), size_px=64, column=column))
+    found = [s.meta for s in read_samples([tmp_path / "o" / "rs_landmarks-00000.tar"])]
+    assert card["result"]["nouns"] == {"farmland": 1, "church": 1} and len(found) == 1
+    church = next(m for m in found[0]["landmarks"] if m["noun"] == "church")
+    assert church["name"] == "St Anne" and [church["x"], church["y"]] == pytest.approx([9 / 64] * 2, abs=2e-3)
+
+
+def test_a_crash_in_the_middle_loses_no_finished_raster(
+    tmp_path: Path, make_raster: Callable[..., Path], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raster, vector = raster_with_map(tmp_path, make_raster)
+    second = make_raster(np.full((64, 64, 3), 90, np.uint8), "second.tif", gsd=1.0)
+    tiling, written = Tiling(gsds=(1.0,), size_px=64), []
+
+    class Dying(GrammarWriter):
+        def write(self, *given: object) -> list[str]:  # type: ignore[override]
+            if len(written) == 2:
+                raise RuntimeError("killed")
+            written.append(1)
+            return super().write(*given)  # type: ignore[arg-type]
+
+    with pytest.raises(RuntimeError):
+        build([raster, second], [vector], tmp_path / "o", tiling=tiling, writer=Dying())
+    assert len(list((tmp_path / "o" / "parts").glob("*.tar"))) == 1 and not (tmp_path / "o" / "card.json").exists()
+    card = build([raster, second], [vector], tmp_path / "o", tiling=tiling)
+    assert card["result"] == build([raster, second], [vector], tmp_path / "whole", tiling=tiling)["result"]
 
 
 def test_stop_resume_and_other_settings(tmp_path: Path, make_raster: Callable[..., Path]) -> None:

@@ -14,9 +14,12 @@ from PIL import Image
 from rsvlm_core.errors import DataError, Stopped, UsageError
 from tests.training.scenes import write_folder, write_tar
 from training.build import webli
+from training.build.card import Tally
 from training.build.commands import main
-from training.build.records import Trouble, list_units, read_unit
-from training.build.webli import Filter, Merge, build
+from training.build.hashing import HashIndex
+from training.build.parts import PartWriter
+from training.build.records import Trouble, Unit, list_units, read_unit
+from training.build.webli import Filter, Merge, build, merge, unit_part
 from training.data.shards import read_samples
 from training.evaluate.images import list_images
 
@@ -112,6 +115,20 @@ def test_repeated_sentences_are_capped(tmp_path: Path) -> None:
     card = build([write_tar(tmp_path / "x.tar", files)], tmp_path / "out", merging=Merge(same_text=5, per_shard=2))
     assert card["result"]["samples"] == 5 and card["result"]["shards"] == 3
     assert flow(card, "duplicates")["dropped"] == {"sentence repeats": 7}
+
+
+def test_ten_thousand_pictures_with_one_sentence(tmp_path: Path) -> None:
+    """An alt-text that a shop puts under everything: 20 of 10,000 stay, and every one of the others is counted."""
+    unit = Unit(str(tmp_path / "shop.tar"))
+    hashes = np.random.default_rng(0).integers(0, 2**63, 10_000)
+    rows = [{"caption": "Aerial view of a town", "hashes": [f"{h:016x}"], "key": str(k)} for k, h in enumerate(hashes)]
+    with PartWriter(tmp_path / "parts", unit_part(unit), {"rows": rows}) as part:
+        for _ in rows:
+            part.add({"webp": b"", "json": b"{}"})
+    tally = Tally()
+    found = merge([unit], tmp_path / "parts", tmp_path / "out", Merge(), HashIndex(), tally)
+    assert found["samples"] == 20 and tally.dropped[("duplicates", "sentence repeats")] == 9980
+    assert found["distinct_sentences"] == 1 and tally.steps["duplicates"] == 10_000
 
 
 def test_a_stopped_build_goes_on_and_does_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,23 +22,26 @@ class Tally:
         steps: Step -> records that entered it, in order of first entry.
         dropped: (step, reason) -> records that ended there.
         seconds: Step -> time spent, over all processes.
+        core_seconds: Step -> processor time of it: what it would take on a core of its own.
         examples: Reason -> a few records that it dropped.
     """
 
     steps: Counter[str] = field(default_factory=Counter)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: Counter[str] = field(default_factory=Counter)
+    core_seconds: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Count one record into a step and time it."""
         self.steps[name] += 1
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
             self.seconds[name] += time.perf_counter() - started  # type: ignore[assignment]
+            self.core_seconds[name] += time.process_time() - worked  # type: ignore[assignment]
 
     def drop(self, step: str, reason: str, example: str = "") -> None:
         """Count a record that ends in a step."""
@@ -52,6 +55,7 @@ class Tally:
         self.steps.update(other.steps)
         self.dropped.update(other.dropped)
         self.seconds.update(other.seconds)
+        self.core_seconds.update(other.core_seconds)
         for reason, examples in other.examples.items():
             self.examples[reason] = (self.examples.get(reason, []) + examples)[:3]
 
@@ -61,6 +65,7 @@ class Tally:
             "steps": dict(self.steps),
             "dropped": [[step, reason, n] for (step, reason), n in self.dropped.items()],
             "seconds": dict(self.seconds),
+            "core_seconds": dict(self.core_seconds),
             "examples": self.examples,
         }
 
@@ -69,7 +74,8 @@ class Tally:
         """Inverse of `to_json`."""
         return cls(
             Counter(document["steps"]), Counter({(s, r): n for s, r, n in document["dropped"]}),
-            Counter(document["seconds"]), {k: list(v) for k, v in document["examples"].items()},
+            Counter(document["seconds"]), Counter(document["core_seconds"]),
+            {k: list(v) for k, v in document["examples"].items()},
         )
 
     def flow(self) -> list[dict[str, Any]]:
@@ -77,11 +83,12 @@ class Tally:
         rows = []
         for step, entered in self.steps.items():
             reasons = {r: n for (s, r), n in sorted(self.dropped.items()) if s == step}
-            seconds = float(self.seconds[step])
+            seconds, worked = float(self.seconds[step]), float(self.core_seconds[step])
             rows.append({
                 "step": step, "in": entered, "out": entered - sum(reasons.values()), "dropped": reasons,
                 "seconds": round(seconds, 3),
-                "records_per_second_and_core": round(entered / seconds, 1) if seconds else None,
+                "core_seconds": round(worked, 3),
+                "records_per_second_and_core": round(entered / worked, 1) if worked else None,
             })
         return rows
 
@@ -105,12 +112,12 @@ def write_card(
         result: Samples, shards, and whatever else describes the set.
         notes: Terms and limits, one sentence each.
     """
-    seconds = float(sum(tally.seconds.values()))
+    worked = float(sum(tally.core_seconds.values()))
     read = max(tally.steps.values(), default=0)
     document = {
         "title": title, "sources": list(sources), "settings": dict(settings), "result": dict(result),
         "flow": tally.flow(), "slowest_step": tally.slowest(),
-        "records_per_second_and_core": round(read / seconds, 2) if seconds else None,
+        "records_per_second_and_core": round(read / worked, 2) if worked else None,
         "dropped_examples": tally.examples, "notes": list(notes),
     }
     write_text(folder / "card.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
