@@ -116,9 +116,9 @@ def segment(sources: Sequence[str], texts: Sequence[str], out: str, **options: A
     return _request("segment", sources=list(sources), texts=_texts(texts), out=out, **options)
 
 
-def polygons(scores: str, cosines: str, threshold: float, out: str, **options: Any) -> Request:
-    """Outlines in `out` from the `scores` and `cosines` of an earlier `segment`; option `min_area_m2`."""
-    return _request("polygons", scores=scores, cosines=cosines, threshold=threshold, out=out, **options)
+def polygons(scores: str, cosines: str, thresholds: Sequence[float], out: str, **options: Any) -> Request:
+    """Outlines in `out` from the `scores` and `cosines` of an earlier `segment`, a threshold a text; `min_area_m2`."""
+    return _request("polygons", scores=scores, cosines=cosines, threshold=list(thresholds), out=out, **options)
 
 
 def classify(source: str, classes: Sequence[str], out: str, **options: Any) -> Request:

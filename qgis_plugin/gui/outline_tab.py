@@ -47,6 +47,7 @@ class OutlineTab(QWidget):
         super().__init__(parent)
         self._iface = iface
         self._layer: QgsVectorLayer | None = None
+        self._limits: dict[str, int] = {}  # threshold of each class of the result in percent
         self._kept: dict[str, Any] = {}  # what the last full run was asked: its scores serve other thresholds
         self._previews: list[str] = []
         self._texts: list[str] = []
@@ -72,8 +73,13 @@ class OutlineTab(QWidget):
         self.threshold.setAccessibleName(tr("Threshold in percent"))
         self.threshold.valueChanged.connect(self._preview)
         self.threshold_words = QLabel()
+        self.of = QComboBox()
+        self.of.setToolTip(tr("Whose threshold the slider sets"))
+        self.of.setAccessibleName(self.of.toolTip())
+        self.of.currentIndexChanged.connect(self._show_limit)
         threshold = QHBoxLayout()
         threshold.addWidget(self.automatic)
+        threshold.addWidget(self.of)
         threshold.addWidget(self.threshold, 1)
         threshold.addWidget(self.threshold_words)
         self.refine = QComboBox()
@@ -134,15 +140,21 @@ class OutlineTab(QWidget):
         Raises:
             BackendError: There is no text.
         """
+        texts = jobs.split_texts(self.text.text())
+        limits = sorted({self._limits.get(text, self.threshold.value()) for text in texts})
         wanted = jobs.segment(
-            rasters, jobs.split_texts(self.text.text()), out,
-            threshold="auto" if self.automatic.isChecked() else self.threshold.value() / 100,
+            rasters, texts, out, threshold="auto" if self.automatic.isChecked() else limits[0] / 100 if limits else 0.5,
             refine=REFINEMENTS[self.refine.currentIndex()],
             min_area_m2=self.smallest.value() or None, extent=extent, scores=scores, cosines=cosines, **common)
         if self._serves(wanted):
             return jobs.polygons(
-                self._kept["scores"], self._kept["cosines"], wanted.params["threshold"], out,
+                self._kept["scores"], self._kept["cosines"],
+                [self._limits.get(text, self.threshold.value()) / 100 for text in texts], out,
                 min_area_m2=wanted.params.get("min_area_m2"))
+        if len(limits) > 1 and not self.automatic.isChecked():
+            raise BackendError(
+                tr("A new look at the imagery takes one threshold for all classes."),
+                tr("Choose “all”, or automatic, beside the slider."), "usage")
         return wanted
 
     def texts_of(self, request: Request) -> list[str]:
@@ -162,9 +174,10 @@ class OutlineTab(QWidget):
         """Remember a full run; the scores of the one before go."""
         if request.op != "segment":
             return
-        for name in ("scores", "cosines"):
+        now = {request.params.get(name) for name in ("scores", "cosines")}
+        for path in {self._kept.get(name, "") for name in ("scores", "cosines")} - now:
             try:
-                os.remove(self._kept.get(name) or "")
+                os.remove(path)
             except OSError:  # there is none, or a preview has it open; it goes with QGIS
                 continue
         self._kept = dict(request.params) if request.params.get("scores") else {}
@@ -190,10 +203,13 @@ class OutlineTab(QWidget):
                     text.replace("<", "&lt;"), sum(hit.text == text for hit in hits),
                     100 * float(thresholds.get(text) or 0.0)))
             for text in self._texts))
-        if thresholds and self.automatic.isChecked():
-            self.threshold.blockSignals(True)
-            self.threshold.setValue(round(100 * max(float(value or 0) for value in thresholds.values())))
-            self.threshold.blockSignals(False)
+        self._limits = {text: round(100 * float(thresholds.get(text) or 0.0)) for text in self._texts}
+        self.of.blockSignals(True)
+        self.of.clear()
+        self.of.addItems([tr("all"), *self._texts])
+        self.of.setVisible(len(self._texts) > 1)
+        self.of.blockSignals(False)
+        self._show_limit()
         self._show_threshold()
         self.view.hint = "" if hits else tr("Nothing was outlined. Try a lower threshold, or other words.")
         self.summary.show()
@@ -208,6 +224,8 @@ class OutlineTab(QWidget):
             self._layer.editingStopped.disconnect(self._reload)
             self._layer = None
         self._end_preview()
+        self._limits = {}
+        self.of.hide()
         self.view.show_hits([], [])
         self.summary.hide()
         self.review.hide()
@@ -238,8 +256,19 @@ class OutlineTab(QWidget):
         if automatic:
             self._end_preview()
 
+    def _show_limit(self) -> None:
+        """The slider goes to the threshold of the class that is chosen beside it; of all, to the highest."""
+        own = self._limits.get(self.of.currentText()) if self.of.currentIndex() > 0 else None
+        percent = own if own is not None else max(self._limits.values(), default=50)
+        self.threshold.blockSignals(True)
+        self.threshold.setValue(percent)
+        self.threshold.blockSignals(False)
+        self.threshold_words.setText(f"{percent} %")
+
     def _preview(self, percent: int) -> None:
         """Show on the map what a threshold would outline, from the scores of the last run."""
+        chosen = [self.of.currentText()] if self.of.currentIndex() > 0 else list(self._limits)
+        self._limits.update(dict.fromkeys(chosen, percent))
         self.automatic.setChecked(False)
         self._show_threshold()
         if not self._kept or self._layer is None:
@@ -258,7 +287,7 @@ class OutlineTab(QWidget):
             layer = project.mapLayer(identifier)
             if layer is not None:
                 layers.style_threshold(layer, min(band, layer.bandCount()), layers.colour_of(self._texts, text),
-                                       percent / 100)
+                                       self._limits.get(text, percent) / 100)
 
     def _end_preview(self) -> None:
         project = QgsProject.instance()

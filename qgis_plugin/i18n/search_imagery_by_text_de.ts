@@ -16,6 +16,10 @@
    <translation>Ein Layer wird gerade gezeichnet.</translation>
   </message>
   <message>
+   <source>A new look at the imagery takes one threshold for all classes.</source>
+   <translation>Ein neuer Blick auf das Bild braucht eine Schwelle für alle Klassen.</translation>
+  </message>
+  <message>
    <source>A package was not found.</source>
    <translation>Ein Paket wurde nicht gefunden.</translation>
   </message>
@@ -246,6 +250,10 @@
   <message>
    <source>Choose the bundled model in the options.</source>
    <translation>Wählen Sie in den Optionen das mitgelieferte Modell.</translation>
+  </message>
+  <message>
+   <source>Choose “all”, or automatic, beside the slider.</source>
+   <translation>Wählen Sie neben dem Regler „alle“ oder automatisch.</translation>
   </message>
   <message>
    <source>Class</source>
@@ -1448,6 +1456,10 @@ Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert fr
    <translation>Ganzer Layer</translation>
   </message>
   <message>
+   <source>Whose threshold the slider sets</source>
+   <translation>Wessen Schwelle der Regler setzt</translation>
+  </message>
+  <message>
    <source>Write what was discarded into the layer</source>
    <translation>Was verworfen wurde, in den Layer schreiben</translation>
   </message>
@@ -1474,6 +1486,10 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
   <message>
    <source>Zoom to the layer, or choose the whole layer.</source>
    <translation>Zoomen Sie auf den Layer, oder wählen Sie den ganzen Layer.</translation>
+  </message>
+  <message>
+   <source>all</source>
+   <translation>alle</translation>
   </message>
   <message>
    <source>automatic</source>

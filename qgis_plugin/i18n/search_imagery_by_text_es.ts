@@ -16,6 +16,10 @@
    <translation>Se está dibujando una capa.</translation>
   </message>
   <message>
+   <source>A new look at the imagery takes one threshold for all classes.</source>
+   <translation>Una nueva mirada a la imagen necesita un umbral para todas las clases.</translation>
+  </message>
+  <message>
    <source>A package was not found.</source>
    <translation>No se encontró un paquete.</translation>
   </message>
@@ -246,6 +250,10 @@
   <message>
    <source>Choose the bundled model in the options.</source>
    <translation>Elija en las opciones el modelo incluido.</translation>
+  </message>
+  <message>
+   <source>Choose “all”, or automatic, beside the slider.</source>
+   <translation>Elija «todas» o automático junto al deslizador.</translation>
   </message>
   <message>
    <source>Class</source>
@@ -1448,6 +1456,10 @@ La preparación crea ese Python en su carpeta de usuario e instala en él paquet
    <translation>Toda la capa</translation>
   </message>
   <message>
+   <source>Whose threshold the slider sets</source>
+   <translation>De quién es el umbral que fija el deslizador</translation>
+  </message>
+  <message>
    <source>Write what was discarded into the layer</source>
    <translation>Escribir en la capa lo que se descartó</translation>
   </message>
@@ -1474,6 +1486,10 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
   <message>
    <source>Zoom to the layer, or choose the whole layer.</source>
    <translation>Acerque a la capa o elija toda la capa.</translation>
+  </message>
+  <message>
+   <source>all</source>
+   <translation>todas</translation>
   </message>
   <message>
    <source>automatic</source>

@@ -16,18 +16,18 @@ from rsvlm_core.jobs.segment import mask_summaries
 def polygons(params: Params, context: Context) -> dict[str, object]:
     """Write polygons from the score rasters of an earlier `segment`; no model is loaded.
 
-    Parameters: `scores` and `cosines` (.tif, both written by one `segment`), `threshold` (a number), `out` (.gpkg,
-    .geojson, .parquet), and optionally `min_area_m2`.
+    Parameters: `scores` and `cosines` (.tif, both written by one `segment`), `threshold` (a number for all texts, or
+    one for each), `out` (.gpkg, .geojson, .parquet), and optionally `min_area_m2`.
 
     Returns:
         As `segment` does.
     """
     scores, cosines = params.required_text("scores"), params.required_text("cosines")
     out = required(vector_output(params))
-    threshold, min_area_m2 = params.number("threshold", 0.0, 1.0), params.number("min_area_m2", 0.0)
+    threshold, min_area_m2 = params.numbers("threshold", low=0.0), params.number("min_area_m2", 0.0)
     params.done()
     if threshold is None:
-        raise UsageError("threshold is missing.", "Give a number from 0 to 1.")
+        raise UsageError("threshold is missing.", "Give a number from 0 to 1, or one for each text.")
 
     from rsvlm_core.pipelines.rethreshold import rethreshold
     from rsvlm_core.vectors import write_vector

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Rethresholded:
 
 
 def rethreshold(
-    scores: Path, cosines: Path, threshold: float | Mapping[str, float], *, min_area_m2: float | None = None,
+    scores: Path, cosines: Path, threshold: float | Sequence[float], *, min_area_m2: float | None = None,
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> Rethresholded:
     """Each pixel takes the text of highest confidence among those above their threshold, or none.
@@ -49,14 +49,14 @@ def rethreshold(
     Args:
         scores: What `segment(scores=...)` wrote.
         cosines: What `segment(cosines=...)` wrote in the same run.
-        threshold: Confidence in 0..1, for all texts or by text.
+        threshold: Confidence in 0..1, for all texts or one for each, in their order.
         min_area_m2: Smaller polygons are left out; None for two cells of the model's patch grid.
         progress: Told of blocks.
         should_stop: Polled between blocks.
 
     Raises:
         RasterError: A file cannot be read, or is not what `segment` wrote.
-        UsageError: A threshold is no confidence, or a text has none.
+        UsageError: A threshold is no confidence, or there are more or fewer than texts.
         Stopped: The user stopped.
     """
     try:
@@ -67,7 +67,7 @@ def rethreshold(
 
 
 def _rethreshold(
-    given: rasterio.DatasetReader, beside: rasterio.DatasetReader, threshold: float | Mapping[str, float],
+    given: rasterio.DatasetReader, beside: rasterio.DatasetReader, threshold: float | Sequence[float],
     min_area_m2: float | None, progress: Progress, should_stop: ShouldStop,
 ) -> Rethresholded:
     tags, texts = given.tags(), tuple(str(text) for text in given.descriptions)
@@ -100,11 +100,12 @@ def _rethreshold(
         masks, dict(zip(texts, map(float, limits), strict=True)), tags["model_sha256"], ground.source)
 
 
-def _limits(texts: tuple[str, ...], threshold: float | Mapping[str, float]) -> Float32:
-    lacking = [] if not isinstance(threshold, Mapping) else [text for text in texts if text not in threshold]
-    if lacking:
-        raise UsageError(f"There is no threshold for {', '.join(lacking)}.", "Give one for every text.")
-    found = [threshold[text] if isinstance(threshold, Mapping) else threshold for text in texts]
+def _limits(texts: tuple[str, ...], threshold: float | Sequence[float]) -> Float32:
+    found = [threshold] if isinstance(threshold, (int, float)) else list(threshold)
+    if len(found) == 1:
+        found *= len(texts)
+    if len(found) != len(texts):
+        raise UsageError(f"{len(found)} thresholds were given for {len(texts)} texts.", "Give one, or one for each.")
     if not all(0 <= value <= 1 for value in found):
         raise UsageError(f"The threshold cannot be {threshold!r}.", "Give a confidence from 0 to 1.")
     return np.array(found, np.float32)

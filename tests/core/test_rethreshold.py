@@ -67,6 +67,15 @@ def test_the_job_writes_the_file_without_a_model(raster: Path, encoder: FakeEnco
     assert set(written["text"]) == {"red", "blue"} and summary["outputs"] == {"masks": str(out)}
 
 
+def test_each_text_may_have_its_own_threshold(raster: Path, encoder: FakeEncoder, tmp_path: Path) -> None:
+    scores, cosines = tmp_path / "s.tif", tmp_path / "c.tif"
+    segment([str(raster)], ["red", "blue"], encoder, scores=scores, cosines=cosines)
+    both = rethreshold(scores, cosines, [0.5, 0.5])
+    assert both.masks.equals(rethreshold(scores, cosines, 0.5).masks)
+    only_blue = rethreshold(scores, cosines, [1.0, 0.5])
+    assert only_blue.threshold == {"red": 1.0, "blue": 0.5} and set(only_blue.masks["text"]) == {"blue"}
+
+
 def test_what_is_no_pair_of_scores_is_refused(raster: Path, encoder: FakeEncoder, tmp_path: Path) -> None:
     scores, cosines, other = tmp_path / "s.tif", tmp_path / "c.tif", tmp_path / "o.tif"
     segment([str(raster)], ["red", "blue"], encoder, scores=scores, cosines=cosines)
@@ -74,7 +83,7 @@ def test_what_is_no_pair_of_scores_is_refused(raster: Path, encoder: FakeEncoder
     for one, two in ((raster, cosines), (scores, scores), (scores, other), (scores, tmp_path / "gone.tif")):
         with pytest.raises(RasterError):
             rethreshold(one, two, 0.5)
-    for threshold in (1.5, float("nan"), {"red": 0.5}):
+    for threshold in (1.5, float("nan"), [0.5, 0.5, 0.5], []):
         with pytest.raises(UsageError):
             rethreshold(scores, cosines, threshold)
     with rasterio.open(cosines) as bands:

@@ -128,6 +128,9 @@ def scenario():
     dock.outline.threshold.setValue(45)
     yield after(3)
     picture("threshold")
+    dock.outline.button.click()
+    yield lambda: not session.busy
+    facts["outlines_again"] = dock.outline.view.model().rowCount()
     dock.outline.automatic.setChecked(True)
 
     dock.tabs.setCurrentWidget(dock.describe)

@@ -61,7 +61,7 @@ def desktop(tmp_path):
 def test_every_state_of_the_panel(desktop, fake_plugins, raster_file):
     facts = desktop(fake_plugins, sys.executable, raster_file)
     assert facts["hits"] == 20 and 0 < facts["hits_filtered"] < 20 and facts["hits_like"] == 20
-    assert facts["outlines"] == 12
+    assert facts["outlines"] == 12 and facts["outlines_again"] == 7
     assert "Many buildings" in facts["described"] and "Yes" in facts["described"]
     assert {Path(path).stem for path in facts["pictures"]} == {
         "searching", "places", "place", "heatmap", "outlines", "threshold", "describe", "options"}
@@ -129,5 +129,5 @@ def test_the_real_engine_behind_the_panel(desktop, plugins, real_python, barnarp
     wanted = {name: os.environ[name] for name in ("RSVLM_DRIVE_TEXTS", "RSVLM_DRIVE_OUTLINE") if name in os.environ}
     raster = os.environ.get("RSVLM_PICTURE_RASTER", barnarp)
     facts = desktop(plugins, real_python, raster, limit=1800, **wanted)
-    assert facts["hits"] > 0 and facts["hits_like"] > 0 and facts["described"], facts
+    assert facts["hits"] > 0 and facts["hits_like"] > 0 and facts["described"] and facts["outlines"] > 0, facts
     assert not facts["welcome"]

@@ -227,7 +227,7 @@ def test_the_window_does_not_stand_still(dock, until, work):
             dock.progress.cancel.click()
         until(lambda: not dock._session.busy)
         end = time.monotonic() + 0.3  # pictures come now
-        until(lambda: time.monotonic() > end)
+        until(lambda end=end: time.monotonic() > end)
         clock.stop()
         assert len(ticks) > 20
         worst.append(max(after - before for before, after in zip(ticks, ticks[1:], strict=False)))
@@ -303,13 +303,36 @@ def test_the_threshold_slider_shows_its_mask_at_once_and_makes_outlines_when_ask
     monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
     dock.outline.button.click()
     until(lambda: not dock._session.busy)
-    assert sent[0].op == "polygons" and sent[0].params["threshold"] == pytest.approx(0.4)  # no second look
+    assert sent[0].op == "polygons" and sent[0].params["threshold"] == [0.4, 0.4]  # no second look
     again = [made for made in results() if made.name() == "Outlines: building; road" and made is not layer]
     assert [made.featureCount() for made in again] == [7] and "building; road" in again[0].metadata().abstract()
     assert not [preview for preview in results() if preview.name().startswith("Preview")]
     dock.outline.threshold.setValue(60)
     dock.outline.automatic.setChecked(True)
     assert not [preview for preview in results() if preview.name().startswith("Preview")]
+
+
+def test_a_class_may_have_its_own_threshold(dock, until, monkeypatch, window):
+    outline(dock, until)
+    assert dock.outline.of.isVisibleTo(dock.outline) and dock.outline.threshold.value() == 21
+    dock.outline.of.setCurrentIndex(2)
+    dock.outline.threshold.setValue(60)
+    previews = [preview for preview in results() if preview.name().startswith("Preview")]
+    limits = [p.renderer().shader().rasterShaderFunction().colorRampItemList()[0].value for p in previews]
+    assert limits == pytest.approx([0.21, 0.6])
+    dock.outline.of.setCurrentIndex(1)
+    assert dock.outline.threshold.value() == 21
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    dock.outline.refine.setCurrentIndex(1)
+    dock.outline.button.click()
+    assert "one threshold" in window.words() and not sent
+    dock.outline.refine.setCurrentIndex(0)
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    assert sent[0].params["threshold"] == [0.21, 0.6] and "road: 3 outlines, threshold 60 %" in (
+        dock.outline.summary.text())
 
 
 def test_what_the_kept_scores_cannot_answer_is_asked_afresh(dock, until, monkeypatch):

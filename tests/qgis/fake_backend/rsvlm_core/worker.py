@@ -170,7 +170,7 @@ def result(request):
     if op == "polygons":
         kept = gdal_names(params["scores"])
         masks = write_layer({**params, "sources": [params["scores"]], "texts": kept, "top": 7}, "masks")
-        return {"masks": masks, "count": len(masks), "threshold": dict.fromkeys(kept, params["threshold"]),
+        return {"masks": masks, "count": len(masks), "threshold": dict(zip(kept, params["threshold"], strict=True)),
                 "outputs": {"masks": params["out"]}}
     if op == "classify":
         tiles = write_layer(params, "classes")
