@@ -11,10 +11,10 @@ experiments.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -123,15 +123,14 @@ def _runner(trunk: TimmTrunk, size: int) -> Callable[[Tensor], Tensor]:
     """`trunk.lower` through ONNX Runtime: twice as fast as torch on a CPU (10 against 21 ms an image, measured)."""
     import onnxruntime
 
-    with tempfile.TemporaryDirectory(prefix="rsvlm-") as folder:
-        path = str(Path(folder) / "lower.onnx")
-        example = (torch.zeros(2, 3, size, size),)
-        torch.onnx.export(
-            _Lower(trunk).eval(), example, path, input_names=["x"], dynamic_axes={"x": {0: "n"}}, dynamo=False
-        )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    graph = io.BytesIO()
+    example = (torch.zeros(2, 3, size, size),)
+    torch.onnx.export(
+        _Lower(trunk).eval(), example, graph, input_names=["x"], dynamic_axes={"x": {0: "n"}}, dynamo=False
+    )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(graph.getvalue(), options, providers=["CPUExecutionProvider"])
     return lambda images: torch.from_numpy(session.run(None, {"x": images.numpy()})[0])
 
 

@@ -67,14 +67,15 @@ def footprint(name: str, pairs: int = 4) -> Footprint:
     with meta:
         model = Mammut(load_config(name)).train()
     passes = Passes(model, text_chunks=1)
-    weights = {p.data_ptr() if p.device.type != "meta" else id(p) for p in model.parameters()}
+    weights = {id(p) for p in model.parameters()}
     kept: dict[int, int] = {}
     alive: list[Tensor] = []  # a freed tensor's id could be used again
 
     def pack(x: Tensor) -> Tensor:
-        if id(x) not in weights:
-            kept[id(x)] = x.numel() * x.element_size()
-            alive.append(x)
+        whole = x if x._base is None else x._base  # a view costs nothing of its own
+        if id(whole) not in weights:
+            kept[id(whole)] = whole.numel() * whole.element_size()
+            alive.append(whole)
         return x
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x), FlopCounterMode(display=False) as flops:
