@@ -34,6 +34,9 @@ from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from rsvlm_core.tiles.grid import OVERLAP, Tile
 
+# Memory of a task for each pixel that it reads: colours and validity, twice while they are packed.
+_READER_BYTES = 8
+
 LoadEncoder = Callable[[], Encoder]
 Read = list[tuple[Tile, "Patch | str"]]
 
@@ -182,11 +185,13 @@ class RayWork(Work):
         reading = _Reading(entry, self._manifest.image_size, self._manifest.overlap, 2 * self._batch)
         writing = _Writing(entry, self._batch, str(self._folder / PARTS), self._remote)
         workers, cpus, gpus = _embedders(self._ray, self._cluster)
+        # told apart by what they need, so that Ray reads in processes of their own while others embed
+        most = max(part.stop - part.start for _, part in todo) * self._manifest.image_size**2 * _READER_BYTES
         rows = [{"area": area, **asdict(part)} for area, part in todo]
         parts = {part.number: part for _, part in todo}
         made = (
             data.from_items(rows, override_num_blocks=len(rows))
-            .map(reading, num_cpus=1)
+            .map(reading, num_cpus=1, memory=most)
             .map(
                 _Embedder, fn_constructor_args=(self._load, writing), compute=data.ActorPoolStrategy(size=workers),
                 num_cpus=cpus, num_gpus=gpus,
