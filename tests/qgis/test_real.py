@@ -76,30 +76,6 @@ def test_faults_of_the_engine_are_told(real, barnarp, tmp_path):
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name, options", [
-    ("degrees", {"epsg": 4326, "gsd": 0.000005, "origin": (9.0, 51.0)}),
-    ("feet", {"epsg": 2263, "gsd": 1.6, "origin": (980000.0, 200000.0)}),
-    ("rotated", {"rotation": 0.5}),
-    ("uint16_four_bands_nodata", {"kind": "uint16", "bands": 4, "nodata": 0}),
-    ("one_band_float", {"kind": "float32", "bands": 1}),
-])
-def test_any_raster_is_searched_where_it_lies(real, tmp_path, name, options):
-    from conftest import write_raster
-    from osgeo import ogr
-    from qgis.core import QgsRasterLayer
-
-    path = write_raster(tmp_path / f"{name}.tif", **options)
-    out = tmp_path / "h.gpkg"
-    assert real("searchbytext", f"INPUT={path}", "TEXT=a red field", "TOP=5", f"OUTPUT={out}")["COUNT"] > 0
-    extent = QgsRasterLayer(str(path)).extent()
-    extent.grow(extent.width() * 0.6)  # a tile may be larger than such a small raster
-    layer = (source := ogr.Open(str(out))).GetLayer(0)
-    west, east, south, north = layer.GetExtent()
-    assert extent.xMinimum() < west < east < extent.xMaximum() and extent.yMinimum() < south < north < extent.yMaximum()
-    assert source is not None
-
-
-@pytest.mark.real
 def test_a_raster_of_one_pixel_and_one_without_a_place_are_refused_clearly(real, tmp_path):
     from conftest import write_raster
 
