@@ -95,10 +95,14 @@ class Approximate:
         """As `exact.top_rows`, but some rows may be missed.
 
         A filter is applied before candidates are chosen; the fewer rows it leaves, the more lists are looked into.
+        Where the lists give fewer than k rows, though more take part, exact search answers.
         """
-        share = 1.0 if mask is None else float(mask.mean())
+        taking_part = len(vectors) if mask is None else int(mask.sum())
+        share = taking_part / max(1, len(vectors))
         probes = min(self.lists.lists, max(1, round(self.lists.probes / max(share, 1e-6))))
         found = _candidates(self._index, query, k, probes, mask)
+        if any(len(rows) < min(k, taking_part) for rows in found):
+            return top_rows(vectors, query, k, mask)
         return ranked(vectors, query, found, k)
 
 

@@ -70,6 +70,15 @@ def test_filters_come_first(space, made, share: float) -> None:
         assert not any(len(r) for r in rows)
 
 
+def test_more_than_the_lists_hold_is_searched_exactly(space, made) -> None:
+    vectors, queries = space
+    opened = Approximate.open(*made)
+    assert opened is not None
+    rows, scores = opened.search(vectors, queries[:2], ROWS - 1)
+    exact_rows, exact_scores = top_rows(vectors, queries[:2], ROWS - 1)
+    assert all((a == b).all() for a, b in zip(rows + scores, exact_rows + exact_scores, strict=True))
+
+
 def test_other_parts_are_not_searched_with_old_lists(space, made) -> None:
     folder, (part,) = made  # last of the tests that use it
     stamp = (folder / approximate.FILE).stat().st_mtime_ns
