@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rsvlm_core.errors import DataError
 from tests.fakes import FakeEncoder
-from tests.training.scenes import picture, write_folder, write_tar
+from tests.training.scenes import COLOURS, picture, write_folder, write_tar
 from training.evaluate.commands import main
 from training.evaluate.retrieval import Outcome, from_csv, from_shards, outcome, ranks, report
 
@@ -162,3 +162,17 @@ def test_ambiguous_file_names_need_their_folder(tmp_path: Path) -> None:
 def test_real_shards(shared_data: Path) -> None:
     data = from_shards([shared_data / "data" / "rsicd" / "val-000.tar"])
     assert len(data.items) == 1094 and len(data.captions) == 5470
+
+
+def test_pictures_show_the_best_and_the_worst(tmp_path: Path) -> None:
+    from training.evaluate.pictures import draw_retrievals
+
+    names = list(COLOURS)[:4]
+    files = {f"{n}.png": picture(n) for n in names}
+    files |= {f"{n}.json": json.dumps({"captions": [f"a {n} field"]}).encode() for n in names}
+    data = from_shards([write_tar(tmp_path / "s.tar", files)], 1)
+    scores = np.eye(4, dtype=np.float32)
+    scores[3] = [0.9, 0.9, 0.9, -1.0]
+    found = Outcome(*ranks(scores, data.owner), data.owner, scores)
+    made = draw_retrievals(data, found, tmp_path / "pictures")
+    assert [p.name for p in made] == ["best.png", "worst.png"] and all(p.stat().st_size > 5000 for p in made)

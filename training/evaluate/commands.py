@@ -14,7 +14,16 @@ from rsvlm_core.localize.methods import METHOD_HELP
 from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.progress import TerminalProgress
 from training.commands import Document, add_command, run_command
-from training.evaluate import captioning, classification, everything, holdout_command, retrieval, segmentation, vqa
+from training.evaluate import (
+    captioning,
+    classification,
+    everything,
+    holdout_command,
+    pictures,
+    retrieval,
+    segmentation,
+    vqa,
+)
 from training.evaluate.images import batches, list_images
 
 Load = Callable[[str | None, str], Encoder]
@@ -67,6 +76,8 @@ def _retrieval(args: argparse.Namespace, load: Load) -> Document:
     first = load(args.model, args.device)
     found = retrieval.outcome(first, data, batch=args.batch, progress=TerminalProgress("encode"))
     document = {"model": _about(first.info), **retrieval.report(found, data, args.resamples)}
+    if args.pictures:
+        document["pictures"] = [str(p) for p in pictures.draw_retrievals(data, found, args.pictures)]
     if args.against:
         other = load(args.against, args.device)
         theirs = retrieval.outcome(other, data, batch=args.batch, progress=TerminalProgress("encode"))
@@ -89,6 +100,7 @@ def _add_retrieval(commands: Any, name: str) -> None:
                       "to N (default 5, as the protocol counts them; 0: as they are)")
     made.add_argument("--against", metavar="M2", help="a second model: adds the difference with a paired interval")
     made.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples over images")
+    made.add_argument("--pictures", type=Path, metavar="DIR", help="draw best and worst retrievals into this folder")
 
 
 def _classify(args: argparse.Namespace, load: Load) -> Document:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -142,11 +142,12 @@ def ranks(image_scores: Float32, owner: Int) -> tuple[Int, Int]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Ranks of one model on one set; everything reported is a function of them."""
+    """Ranks of one model on one set; every number reported is a function of them. `scores` [N, M] are for pictures."""
 
     image_to_text: Int
     text_to_image: Int
     owner: Int
+    scores: Float32 = field(default_factory=lambda: np.zeros((0, 0), np.float32), repr=False)
 
     def recalls(self, drawn: Int | None = None) -> dict[str, float]:
         """R@K in percent and their mean, over all images or over `drawn` ones (with repeats)."""
@@ -178,7 +179,7 @@ def outcome(
     z_image = encode_images(encoder, data.items, batch=batch, progress=progress, should_stop=should_stop)
     z_text, row = encode_distinct(encoder, data.captions)
     scores = (z_image @ z_text.T)[:, row]
-    return Outcome(*ranks(scores, data.owner), data.owner)
+    return Outcome(*ranks(scores, data.owner), data.owner, scores)
 
 
 def report(found: Outcome, data: CaptionedSet, resamples: int = 1000) -> dict[str, Any]:
