@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from rsvlm_core.errors import UsageError
 from rsvlm_core.localize.methods import METHOD_HELP
 from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.progress import TerminalProgress
+from rsvlm_core.scratch import scratch
 from training.commands import Document, add_command, run_command
 from training.evaluate import (
     captioning,
@@ -207,7 +207,7 @@ def _vqa(args: argparse.Namespace, load: Load) -> Document:
     for route in dict.fromkeys(args.route or ("program", "caption")):
         if route == "caption" and not encoder.info.can_caption:
             continue
-        with tempfile.TemporaryDirectory(prefix="rsvlm-vqa-") as folder:
+        with scratch() as folder:
             answer = vqa.ProductAnswerer(encoder, args.gsd, Path(folder), route)
             document[f"{route}_route"] = vqa.evaluate(items, asked, answer, progress=TerminalProgress(f"ask {route}"))
     if args.keep:
