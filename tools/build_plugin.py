@@ -25,6 +25,8 @@ from translations import compile_file  # noqa: E402  tools are scripts, not a pa
 NAME = "search_imagery_by_text"
 LIMIT = 25_000_000  # bytes; plugins.qgis.org refuses more
 LEFT_OUT = ("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+# the index on a Ray cluster: nothing in QGIS asks for it, and its tasks pass pickles, which the site refuses
+MODULES_LEFT_OUT = ("rsvlm_core/index/cluster.py",)
 SUFFIXES_LEFT_OUT = (".pyc", ".pyo", ".ts", ".orig", "ruff.toml", ".tmp", ".swp", ".DS_Store")
 BINARIES = (".so", ".pyd", ".dll", ".dylib", ".exe", ".bin", ".a", ".o")
 REQUIRED = ("name", "description", "version", "qgisMinimumVersion", "author", "email", "about", "tracker", "repository")
@@ -43,6 +45,8 @@ def mapping(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
     for folder, prefix in ((root / "qgis_plugin", ""), (root / "rsvlm_core", "backend/rsvlm_core/")):
         for path in sorted(folder.rglob("*")):
             inner = path.relative_to(folder)
+            if path.relative_to(root).as_posix() in MODULES_LEFT_OUT:
+                continue
             if path.is_file() and not path.name.endswith(SUFFIXES_LEFT_OUT) and not set(inner.parts) & set(LEFT_OUT):
                 yield prefix + inner.as_posix(), path
     for path in sorted(builder_files(root)):
