@@ -28,12 +28,12 @@ from torch import Tensor
 
 from rsvlm_core.errors import DataError, RsvlmError, UsageError
 from rsvlm_core.model.mammut import Mammut
-from rsvlm_core.model.tokenizer import Tokenizer, load_tokenizer
+from rsvlm_core.model.tokenizer import Tokenizer
 from rsvlm_core.settings import cache_dir
 from training.augment import View, colour, random_view, take_views
 from training.bank import ImageBank
 from training.curves import draw_curves
-from training.export import load_run
+from training.localize.start import load_start
 from training.losses import ground_alignment
 from training.recipe import SetSpec
 from training.state import save_state
@@ -42,7 +42,14 @@ from training.tags import Concepts, TagRule, box_plane, cell_tags, tag_loss
 
 @dataclass(frozen=True)
 class AlignRecipe:
-    """A recipe of this program; see training/configs/pixels.yaml."""
+    """A recipe of this program; see training/configs/pixels.yaml.
+
+    Attributes (those of photos; the others as there):
+        run: A run's folder, or a model's folder, to start from.
+        temperature: tau of the loss.
+        mask_siblings: Take the other photos of an image out of the denominator.
+        jitter_m: Each photo's place is moved by up to so many metres in every step, as positions of cameras are off.
+    """
 
     name: str
     run: str
@@ -58,6 +65,8 @@ class AlignRecipe:
     weight_decay: float = 0.02
     scale: float | None = None
     temperature: float = 0.07
+    mask_siblings: bool = False
+    jitter_m: float = 0.0
     zoom: tuple[float, float] = (0.4, 1.2)
     average: float = 0.99
     seed: int = 0
@@ -153,9 +162,11 @@ def photo_step(model: Mammut, bank: ImageBank, rng: np.random.Generator, recipe:
     remote_of, ground, where = [], [], []
     for row, (i, view) in enumerate(zip(picks, views, strict=True)):
         inverse = np.linalg.inv(np.vstack([view.matrix(), [0, 0, 1]]))
+        side_m = float(bank.meta[i].get("gsd_m") or 1.0) * min(bank.meta[i]["_size"])
         for photo in bank.meta[i].get("photos", ()):
+            off = rng.uniform(-1, 1, 2) * recipe.jitter_m / side_m
             # The photo's place in the view: every geometric augmentation moves it too.
-            x, y, _ = inverse @ [2 * photo["x"] - 1, 2 * photo["y"] - 1, 1]
+            x, y, _ = inverse @ [2 * (photo["x"] + off[0]) - 1, 2 * (photo["y"] + off[1]) - 1, 1]
             if abs(x) < 1 and abs(y) < 1:
                 remote_of.append(row)
                 ground.append(photo["vector"])
@@ -164,17 +175,24 @@ def photo_step(model: Mammut, bank: ImageBank, rng: np.random.Generator, recipe:
         raise DataError("A batch holds no ground photos.", "Build the set with training.build ground_pairs.")
     owner = torch.tensor(remote_of)
     target = torch.nn.functional.normalize(torch.tensor(ground, dtype=torch.float32), dim=-1)
+    if target.shape[1] != model.cfg.embed_dim:
+        raise UsageError(
+            f"The photos' vectors have {target.shape[1]} numbers, the model's {model.cfg.embed_dim}.",
+            "Start from a model whose embed_dim is that of the ground encoder.")
     x = model.visual.normalise(images).contiguous(memory_format=torch.channels_last)
+    tokens, maps = model.visual.grid(x)
     loss = torch.zeros(())
     if recipe.level in ("image", "both"):
-        loss = loss + ground_alignment(model.encode_image(x)[owner], target, owner, recipe.temperature)
+        pooled = torch.nn.functional.normalize(model.visual.pool(tokens.flatten(1, 2)).float(), dim=-1)
+        loss = loss + ground_alignment(pooled[owner], target, owner, recipe.temperature, recipe.mask_siblings)
     if recipe.level in ("pixel", "both"):
-        grid = model.visual.pixels(x).permute(0, 3, 1, 2)[owner]
+        if model.visual.dense is None:
+            raise UsageError("This model has no pixel head.", "Start from one with dense_width, or choose level=image.")
+        grid = torch.nn.functional.normalize(model.visual.dense(maps).float(), dim=1)[owner]
         at = torch.tensor(where, dtype=torch.float32).view(-1, 1, 1, 2)
-        vectors = torch.nn.functional.grid_sample(grid, at, align_corners=False)[..., 0, 0]
-        loss = loss + ground_alignment(
-            torch.nn.functional.normalize(vectors, dim=-1), target, owner, recipe.temperature
-        )
+        vectors = torch.nn.functional.grid_sample(grid, at, align_corners=False, padding_mode="border")[..., 0, 0]
+        vectors = torch.nn.functional.normalize(vectors, dim=-1)
+        loss = loss + ground_alignment(vectors, target, owner, recipe.temperature, recipe.mask_siblings)
     return loss
 
 
@@ -182,13 +200,9 @@ def align(recipe: AlignRecipe, folder: Path) -> None:
     """Run a recipe; writes `state.pt`, `metrics.jsonl`, `curves.png`."""
     if recipe.level not in ("pixel", "image", "both"):
         raise UsageError(f"level is '{recipe.level}', not pixel, image or both.")
-    run = Path(recipe.run)
-    model, state = load_run(run)
-    tokenizer = load_tokenizer(model.cfg.text.tokenizer, run)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("tokenizer.json", "vocabulary.json"):
-        if (run / name).is_file():
-            (folder / name).write_bytes((run / name).read_bytes())
+    model, tokenizer, state = load_start(Path(recipe.run), folder)
+    model.eval().requires_grad_(False)
     learning = [p for n, p in model.named_parameters() if n.startswith(recipe.learn)]
     if not learning:
         raise UsageError(f"Nothing learns: no parameter begins with {', '.join(recipe.learn)}.")
