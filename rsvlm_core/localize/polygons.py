@@ -12,8 +12,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from rasterio.features import shapes
-from skimage.measure import label as connected
 
+from rsvlm_core.localize.components import connected
 from rsvlm_core.model.encoder import Float32, UInt8
 
 Ids = NDArray[np.int64]
@@ -113,7 +113,7 @@ class RegionCollector:
         return regions
 
     def _label_block(self, row: int, col: int, labels: UInt8, values: Float32) -> Ids:
-        local = connected(labels, background=0, connectivity=1)  # type: ignore[no-untyped-call]
+        local = connected(labels)
         n = int(local.max())
         if n == 0:
             return np.zeros(labels.shape, np.int64)
