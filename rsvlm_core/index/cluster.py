@@ -185,6 +185,7 @@ class RayWork(Work):
         reading = _Reading(entry, self._manifest.image_size, self._manifest.overlap, 2 * self._batch)
         writing = _Writing(entry, self._batch, str(self._folder / PARTS), self._remote)
         workers, cpus, gpus = _embedders(self._ray, self._cluster)
+        pool = data.ActorPoolStrategy(size=min(workers, len(todo)))
         # told apart by what they need, so that Ray reads in processes of their own while others embed
         most = max(part.stop - part.start for _, part in todo) * self._manifest.image_size**2 * _READER_BYTES
         rows = [{"area": area, **asdict(part)} for area, part in todo]
@@ -193,8 +194,7 @@ class RayWork(Work):
             data.from_items(rows, override_num_blocks=len(rows))
             .map(reading, num_cpus=1, memory=most)
             .map(
-                _Embedder, fn_constructor_args=(self._load, writing), compute=data.ActorPoolStrategy(size=workers),
-                num_cpus=cpus, num_gpus=gpus,
+                _Embedder, fn_constructor_args=(self._load, writing), compute=pool, num_cpus=cpus, num_gpus=gpus,
             )
         )
         for row in made.iter_rows():
