@@ -38,7 +38,7 @@ venv)
 qgis)
     has_qgis() { /usr/bin/python3 -c 'import qgis.core, ensurepip' 2>/dev/null && command -v qgis_process >/dev/null 2>&1; }
     has_qgis && exit 0
-    apt qgis python3-qgis qgis-providers python3-gdal python3-numpy xvfb xauth python3-venv || true
+    apt qgis python3-qgis qgis-providers python3-gdal python3-numpy xvfb xauth python3-venv xdotool qgis-server-wms || true
     has_qgis && exit 0
     say "no QGIS for /usr/bin/python3; install it (Debian, Ubuntu: apt-get install qgis python3-qgis python3-venv xvfb)"
     exit 3

@@ -32,6 +32,7 @@ def test_all_algorithms_are_listed(qgis_process, fake_plugins):
     qgis_process(fake_plugins, sys.executable, "plugins", "enable", NAME)
     listed = qgis_process(fake_plugins, sys.executable, "list").stdout
     for name in ("buildindex", "searchbytext", "heatmap", "segmentbytext", "classifytiles", "captionextent",
+                 "maketrainingset",
                  "checkenvironment"):
         assert "rsvlm:" + name in listed
 
