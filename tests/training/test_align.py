@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,15 @@ import torch
 import yaml
 
 from rsvlm_core.errors import UsageError
+from rsvlm_core.model.checkpoint import save_mammut
 from rsvlm_core.model.config import load_config
+from rsvlm_core.model.folder import Card
 from rsvlm_core.model.mammut import Mammut
 from tests.training.scenes import encode, write_tar
+from tests.training.test_build_ground_pairs import photograph, place
 from training.align_ground import AlignRecipe, align
 from training.bank import ImageBank
+from training.build.commands import main as build
 from training.export import load_run
 from training.features import FeatureBank
 from training.pretrain import main as pretrain
@@ -162,6 +167,7 @@ def test_photos_teach_images_and_pixels(run_folder: Path, level: str):
         "size": 64,
         "level": level,
         "lr": 0.01,
+        "mask_siblings": level == "both",
         "sets": {"d": {"shards": [str(run_folder / "d.tar")], "size": 64}},
         "mixture": {"d": 4},
         "learn": ["visual.dense.", "visual.pool."],
@@ -171,6 +177,43 @@ def test_photos_teach_images_and_pixels(run_folder: Path, level: str):
     before, after = (load_state(run_folder / n / "state.pt")["average"] for n in ("run", "g"))
     moved = {k.split(".")[1] for k in after if not torch.equal(before[k], after[k])}
     assert moved == {"image": {"pool"}, "pixel": {"dense"}, "both": {"pool", "dense"}}[level]
+
+
+def test_photos_seen_by_an_open_clip_model_teach_a_model_of_its_width(
+    run_folder: Path, make_raster: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    """Photographs in EXIF folders, any open_clip model as ground encoder, alignment from a model's folder."""
+    import open_clip
+
+    config = {
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 64, "layers": 1, "width": 48, "head_width": 16, "patch_size": 16},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+    }
+    (run_folder / "rsvlm-ground-vit.json").write_text(json.dumps(config))
+    open_clip.add_model_config(run_folder / "rsvlm-ground-vit.json")
+    torch.manual_seed(0)
+    torch.save(open_clip.create_model("rsvlm-ground-vit").state_dict(), run_folder / "w.pt")
+    rng = np.random.default_rng(0)
+    raster = make_raster(rng.integers(1, 255, (256, 256, 3), dtype=np.uint8), gsd=1.0)
+    for k in range(12):
+        photograph(run_folder / "photos" / f"{k}.jpg", k, place(*rng.uniform(2, 250, 2)))
+    options = ["--imagery", str(raster), "--photos", str(run_folder / "photos"), "--out", str(run_folder / "pairs")]
+    options += ["--size", "64", "--folds", "1", "--test-fold", "1"]
+    model = f"open_clip:rsvlm-ground-vit/{run_folder / 'w.pt'}"
+    assert build(["ground_pairs", *options, "--ground-model", model]) == 0
+    start, _ = load_run(run_folder / "run")
+    save_mammut(start, run_folder / "start", Card("start"), int8=False)
+    shards = f"{{pairs: {{shards: ['{run_folder}/pairs/train-*.tar'], size: 64}}}}"
+    changed = [f"run={run_folder / 'start'}", "steps=20", "size=64", "mixture={pairs: 8}", "lr=0.01", "jitter_m=2"]
+    recipe = AlignRecipe.load(CONFIGS / "ground.yaml", [f"sets={shards}", *changed])
+    align(recipe, run_folder / "g")
+    after, before = (load_state(run_folder / "g" / "state.pt")["average"], start.state_dict())
+    moved = {k.split(".")[1] for k in after if not torch.equal(before[k], after[k])}
+    assert moved == {"dense", "pool", "to_tokens"}
+    with pytest.raises(UsageError, match="384"):
+        align(AlignRecipe.load(CONFIGS / "ground.yaml", [f"sets={shards}", *changed[1:]]), run_folder / "other")
+
 
 
 def test_cached_features_give_the_tokens_of_the_image(run_folder: Path):
