@@ -92,8 +92,10 @@ class LineReader:
             BackendError: A line does not end within `LONGEST_LINE` bytes.
         """
         self._rest += data
-        *lines, rest = self._rest.split(b"\n")
-        self._rest = bytearray(rest)
+        lines: list[bytearray] = []
+        if b"\n" in data:  # a long line that grows is not searched again and again
+            *lines, rest = self._rest.split(b"\n")
+            self._rest = bytearray(rest)
         messages = [message for message in map(self._read, lines) if message is not None]
         if len(self._rest) > LONGEST_LINE:
             self._rest.clear()
