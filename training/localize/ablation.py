@@ -43,7 +43,8 @@ class Row:
 
     Attributes:
         name: In the table.
-        method: Of `localize.methods`, or "blur": the raw cosines, averaged over the window.
+        method: Of `localize.methods`; or "blur", the raw cosines averaged over the window; or "windows",
+            Smooth-Attention's scores averaged over the odd windows up to `window`.
         window: Side in tokens.
     """
 
@@ -59,6 +60,7 @@ def rows_for(encoder: TorchEncoder) -> list[Row]:
     rows = [Row("raw patch cosine", "attention")]
     for window in (3, 5):
         rows += [Row(f"its blur, window {window}", "blur", window), Row(f"SAO, window {window}", "smooth", window)]
+    rows += [Row("SAO, windows 1, 3 and 5 averaged", "windows", 5)]
     rows += [Row(f"SAO, window 3, after {edit}", edit, 3) for edit in edits]
     rows += [Row("SAO, window 3, bias subtracted", "smooth+bias", 3), Row("decoder cross-attention", "cross")]
     return rows + ([Row("pixel head", "dense")] if visual.dense is not None else [])
@@ -93,7 +95,7 @@ class Kept:
 
     @torch.inference_mode()
     def encode_patches(self, images: UInt8, method: str = "smooth") -> Float32:
-        """Features by the present row, [B, H/stride, W/stride, D]; those of "blur" are not unit norm."""
+        """Features by the present row, [B, H/stride, W/stride, D]; means of several are not unit norm."""
         return np.concatenate([self._one(image).numpy() for image in images])
 
     @torch.inference_mode()
@@ -132,6 +134,9 @@ class Kept:
             return upsampled(
                 smooth_attention(even, raw[:, None], self.row.window).permute(0, 2, 3, 1), *self._cells(image)
             )
+        if method == "windows":
+            parts = [grid_map(visual, self._grid(image)[0], "smooth", k) for k in range(1, self.row.window + 1, 2)]
+            return upsampled(torch.stack(parts).mean(0), *self._cells(image))
         if method in ("smooth", "attention", "affinity"):
             z = grid_map(visual, self._grid(image)[0], method, self.row.window)
         else:
@@ -201,7 +206,7 @@ def table(found: dict[str, dict[str, dict[str, float]]]) -> str:
 
 def _known(method: str) -> str:
     """The engine's own name for a row's method; it decides how windows are laid and what is subtracted."""
-    return "attention" if method == "blur" else method
+    return "attention" if method in ("blur", "windows") else method
 
 
 def main(argv: list[str] | None = None) -> int:
