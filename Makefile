@@ -1,7 +1,7 @@
 # make demo    a real raster, indexed, searched and segmented with the bundled model   [RASTER=…] [QUERY=…]
 # make test    lint, types and every test, those inside a real QGIS included
 # make plugin  dist/search_imagery_by_text-VERSION.zip for QGIS
-# make bench   index time, search time and peak memory on a real orthophoto            (needs the test data)
+# make bench   runtimes, indexing, segmenting, memory, cold start, queries               (needs the test data)
 # make soak    the trust suites for a long time: bad input, kills, full disks, one worker for an hour   [MINUTES=60]
 # make lint    ruff and mypy only
 # make clean   remove what the above made, the environments included

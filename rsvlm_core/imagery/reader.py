@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 # Pixels that are read at full size at once where averaging must be done here (see `BandReader.poisoned`).
 _STRIP_PIXELS = 4_000_000
 _OWN_AVERAGE_LIMIT = 64_000_000
+_NOT_ASKED = 2
 
 
 class BandReader:
@@ -45,7 +46,7 @@ class BandReader:
         # A block that is missing reads as nodata, as transparent, or else as black, which is a colour.
         nodata = all(n is not None for n in self._nodata)
         self._holes = dataset.driver == "GTiff" and (nodata or self._alpha is not None)
-        self._blocks: dict[tuple[int, int, int], bool] = {}
+        self._blocks: dict[int, NDArray[np.uint8]] = {}
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -79,11 +80,16 @@ class BandReader:
         )
 
     def _has_block(self, band: int, row: int, col: int) -> bool:
-        key = (band, row, col)
-        if key not in self._blocks:
+        """Whether the file has a block; each is asked for once, and takes a byte: a large file has many."""
+        if band not in self._blocks:
+            height, width = self.dataset.block_shapes[band - 1]
+            shape = (-(-self.dataset.height // height), -(-self.dataset.width // width))
+            self._blocks[band] = np.full(shape, _NOT_ASKED, np.uint8)
+        known = self._blocks[band]
+        if known[row, col] == _NOT_ASKED:
             offset = self.dataset.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
-            self._blocks[key] = offset not in (None, "", "0")
-        return self._blocks[key]
+            known[row, col] = offset not in (None, "", "0")
+        return bool(known[row, col])
 
     def read(
         self, rows: tuple[int, int], cols: tuple[int, int], shape: tuple[int, int], *, nearest: bool = False

@@ -74,6 +74,8 @@ def _at_spots(reader: BandReader, spots: int, side: int, *, enough: bool) -> Sam
     for row in _starts(dataset.height, spots, side):
         for col in _starts(dataset.width, spots, side):
             rows, cols = (row, min(dataset.height, row + side)), (col, min(dataset.width, col + side))
+            if reader.absent(rows, cols):
+                continue
             try:
                 part = reader.read(rows, cols, (rows[1] - rows[0], cols[1] - cols[0]))
             except RasterError as error:
