@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 RGB = tuple[int, int, int]
+_NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # Distinct in hue and lightness, readable on imagery and for most kinds of colour vision.
 CATEGORY_COLOURS: tuple[RGB, ...] = (
@@ -150,4 +152,6 @@ def _aliases(root: ET.Element, fields: Sequence[str]) -> None:
 
 def _text(root: ET.Element) -> str:
     ET.indent(root)
-    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + ET.tostring(root, encoding="unicode")
+    # XML cannot hold control characters in any spelling; one in a text must not cost the whole style
+    qml = _NO_XML.sub(" ", ET.tostring(root, encoding="unicode"))
+    return f"<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n{qml}"

@@ -30,18 +30,24 @@ def run(command: Command, args: Namespace) -> int:
 
 
 def _job(command: Any, args: Namespace, stop: StopOnInterrupt) -> int:  # noqa: ANN401 - a module
-    from rsvlm_core import jobs
+    from rsvlm_core import jobs, journal
     from rsvlm_core.progress import TerminalProgress
 
     progress = TerminalProgress(command.NAME)
+    shown = logging.StreamHandler(sys.stderr)
+    if args.verbose:
+        journal.show(shown)
     try:
         with quiet_stdout():
             context = jobs.Context(progress=progress, should_stop=stop)
             # `--runtime` goes with `--model`: to every job that has one
             params = {**command.params(args), "runtime": getattr(args, "runtime", None)}
-            summary = jobs.job(command.OP)(jobs.Params(params), context)
+            with journal.told(command.OP, params):
+                summary = jobs.job(command.OP)(jobs.Params(params), context)
+                journal.report(summary)
     finally:
         progress.close()
+        journal.LOG.removeHandler(shown)
     print(document(summary) if args.json else command.show(summary))
     status = getattr(command, "status", None)
     return cast(int, status(summary)) if status else 0

@@ -55,4 +55,4 @@ def show(summary: dict[str, Any]) -> str:
         f"{len(hits)} hits among {summary['tiles_searched']} tiles; index {summary['seconds_index']:.1f} s,"
         f" query {summary['seconds_query']:.2f} s"
     )
-    return "\n".join([*(lines if hits else lines[1:]), *unread(summary), *written(summary)])
+    return "\n".join([*(lines if hits else lines[1:]), *unread(summary), *summary["changed"], *written(summary)])

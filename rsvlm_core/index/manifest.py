@@ -240,7 +240,7 @@ class IndexManifest:
             version = int(data["rsvlm:format_version"])
         except OSError as error:
             raise SearchIndexError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise SearchIndexError(f"{path} is damaged, or was not written by rsvlm.", remedy) from error
         if version > FORMAT_VERSION:
             raise SearchIndexError(

@@ -79,7 +79,7 @@ def _mapped(
             return None
         rows = [int(n) for n in note["rows"]]
         values: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, SyntaxError):
         return None
     fits = values.shape == (sum(rows), *width) and values.dtype == dtype
     return (values, rows) if fits and len(rows) == len(made_of) else None

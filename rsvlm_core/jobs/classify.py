@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import provenance, required, vector_output
+from rsvlm_core.jobs.outputs import provenance, report, required, vector_output
 from rsvlm_core.jobs.params import Params
 
 
@@ -33,7 +33,9 @@ def classify(params: Params, context: Context) -> dict[str, object]:
         source, classes, encoder,
         extent=extent, gsds=gsds, bands=bands, progress=context.progress, should_stop=context.should_stop,
     )
-    write_vector(tiles, out, "classes", provenance(encoder, classes=classes, sources=[source]))
+    write_vector(tiles, out, "classes", provenance(
+        encoder, classes=classes, sources=[source], report=report(len(tiles), ()),
+    ))
     context.finished("classes", out)
     counts = tiles["text"].value_counts()
     return {

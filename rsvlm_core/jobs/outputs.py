@@ -87,6 +87,11 @@ def provenance(encoder: Encoder, **facts: object) -> dict[str, object]:
     return {"rsvlm": __version__, "model": encoder.info.id, "model_sha256": encoder.info.sha256, **facts}
 
 
+def report(done: int, failed: Sequence[str], **more: object) -> dict[str, object]:
+    """What a run did, to be stored in its file: how many tiles took part, how many failed and why (the first 100)."""
+    return {"done": done, "failed": len(failed), "reasons": list(failed[:100]), **more}
+
+
 def _probe(folder: Path, given: str) -> None:
     """See by doing that a file can be made in a folder: permission bits do not tell on every disk."""
     try:

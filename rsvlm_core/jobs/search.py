@@ -7,7 +7,7 @@ from typing import Any
 
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import PICTURE, file_output, provenance, vector_output
+from rsvlm_core.jobs.outputs import PICTURE, file_output, provenance, report, vector_output
 from rsvlm_core.jobs.params import Params
 
 
@@ -20,7 +20,8 @@ def search(params: Params, context: Context) -> dict[str, object]:
 
     Returns:
         `hits` (a list of `rank, score, confidence, text, gsd, source, bbox`), `tiles_searched`, `seconds_index`,
-        `seconds_query`, `failed` (tiles that could not be read), `outputs`.
+        `seconds_query`, `failed` (tiles that could not be read), `changed` (rasters of hits that are no longer
+        what was indexed), `outputs`.
     """
     sources = params.sources()
     texts, like, unlike = params.texts("texts") or [], params.text("like"), params.text("unlike")
@@ -46,7 +47,10 @@ def search(params: Params, context: Context) -> dict[str, object]:
     if out is not None:
         from rsvlm_core.vectors import write_vector
 
-        write_vector(result.hits, out, "hits", provenance(encoder, texts=texts, sources=sources, failed=result.failed))
+        write_vector(result.hits, out, "hits", provenance(
+            encoder, texts=texts, sources=sources, failed=result.failed,
+            changed=result.changed, report=report(result.tiles_searched, result.failed),
+        ))
         outputs["hits"] = str(out)
         context.finished("hits", out)
     if overview is not None:
@@ -62,6 +66,7 @@ def search(params: Params, context: Context) -> dict[str, object]:
         "seconds_index": round(result.seconds_index, 3),
         "seconds_query": round(result.seconds_query, 3),
         "failed": list(result.failed),
+        "changed": list(result.changed),
         "outputs": outputs,
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import PICTURE, RASTER, file_output, provenance, required, vector_output
+from rsvlm_core.jobs.outputs import PICTURE, RASTER, file_output, provenance, report, required, vector_output
 from rsvlm_core.jobs.params import Params
 from rsvlm_core.jobs.search import boxes, rows
 from rsvlm_core.localize.methods import REFINEMENTS, parse_method
@@ -58,6 +58,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
             context.finished(kind, path)
     write_vector(result.masks, out, "masks", provenance(
         encoder, texts=texts, sources=sources, threshold=result.threshold, failed=result.failed,
+        report=report(len(result.masks), result.failed),
     ))
     outputs["masks"] = str(out)
     context.finished("masks", out)

@@ -71,8 +71,12 @@ def load_mammut(folder: Path) -> tuple[Mammut, Tokenizer]:
     config, _ = read_config(folder)
     state = read_weights(folder / WEIGHTS)
     tokenizer = load_tokenizer(config.text.tokenizer, folder)
-    with torch.device("meta"):
-        model = Mammut(config)
+    try:
+        with torch.device("meta"):
+            model = Mammut(config)
+    except Exception as error:  # sizes that do not fit each other, a trunk that nobody knows: each library has its kind
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"The configuration in {folder} makes no model: {reason}.", AGAIN) from None
     model.visual.mean, model.visual.std = (
         torch.tensor(v).view(1, 3, 1, 1) for v in (config.vision.mean, config.vision.std)
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from rsvlm_core.errors import ModelError
 
 CONFIG_DIR = Path(__file__).resolve().parent / "configs"
+# Widths, heads, pixels, words: a file that asks for more is damaged, or means harm.
+_MOST, _MOST_LAYERS = 1_000_000, 1000
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,20 @@ class MammutConfig:
         """Build from open_clip-style JSON; unknown fields are an error, so that a typo cannot hide."""
         try:
             vision: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["vision_cfg"].items()}
-            return cls(
-                embed_dim=int(raw["embed_dim"]),
+            config = cls(
+                embed_dim=raw["embed_dim"],
                 vision=VisionConfig(**vision),
                 text=TextConfig(**raw["text_cfg"]),
                 gsd_m=tuple(raw.get("gsd_m", (0.1, 10.0))),
             )
-        except (KeyError, TypeError, ValueError) as error:
+            _check_whole("embed_dim", config.embed_dim, 1)
+            low, high = (_check_number("gsd_m", value) for value in config.gsd_m)
+            if not 0 < low <= high:
+                raise ValueError(f"gsd_m is {low:g} to {high:g}")
+            _check(config.vision)
+            _check(config.text)
+            return config
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelError(
                 f"The model configuration cannot be used: {error}.", "See rsvlm_core/model/configs."
             ) from None
@@ -108,6 +118,38 @@ class MammutConfig:
             "vision_cfg": asdict(self.vision),
             "text_cfg": asdict(self.text),
         }
+
+
+def _check(part: VisionConfig | TextConfig) -> None:
+    """Every field has its kind, and a size that a model can have: the file may come from anyone."""
+    for field_ in fields(part):
+        name, value, usual = field_.name, getattr(part, field_.name), field_.default
+        if name in ("timm_model_name", "token_width") and value is None:
+            continue
+        if isinstance(usual, str) or name == "timm_model_name":
+            if not isinstance(value, str):
+                raise TypeError(f"{name} must be a text, not {value!r}")
+        elif isinstance(usual, tuple):
+            if len(value) != len(usual):
+                raise ValueError(f"{name} must be {len(usual)} numbers")
+            for number in value:
+                _check_number(name, number)
+        elif isinstance(usual, float):
+            _check_number(name, value)
+        else:
+            _check_whole(name, value, 0 if name == "dense_width" else 1)
+
+
+def _check_number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    return float(value)
+
+
+def _check_whole(name: str, value: object, low: int) -> None:
+    high = _MOST_LAYERS if name == "layers" else _MOST
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
 
 
 def list_configs() -> list[str]:

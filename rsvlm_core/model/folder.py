@@ -58,10 +58,17 @@ def read_config(folder: Path) -> tuple[MammutConfig, dict[str, Any]]:
     """
     try:
         raw: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{folder} is not a model's folder: {error}.", AGAIN) from None
-    if not isinstance(raw, dict) or int(raw.get("format", 1)) > FORMAT:
-        raise ModelError(f"The model in {folder} was written by a newer version.", "Update rsvlm.")
+    version = raw.get("format", 1) if isinstance(raw, dict) else None
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise ModelError(f"{folder} is not a model's folder: its config.json has no format number.", AGAIN)
+    if version > FORMAT:
+        raise ModelError(
+            f"The model in {folder} was written by a newer version (model format {version}; this rsvlm reads up to"
+            f" {FORMAT}).",
+            "Update rsvlm.",
+        )
     return MammutConfig.from_dict(raw), raw
 
 
@@ -73,7 +80,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     """
     try:
         return dequantise(load_file(path))
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, IndexError, KeyError) as error:
         raise ModelError(f"The weights {path} cannot be read: {error}.", AGAIN) from None
 
 

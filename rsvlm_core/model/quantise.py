@@ -75,6 +75,8 @@ def dequantise(state: Mapping[str, Array]) -> dict[str, Array]:
         scale = state.get(name + SCALE)
         if scale is not None:
             codes = unpack6(value.astype(np.uint8)) if key.endswith(PACKED) else value
+            if scale.shape != codes.shape[:1]:
+                raise ValueError(f"{name} has {codes.shape} codes and {scale.shape} scales")
             out[name] = codes.astype(np.float32) * scale.astype(np.float32).reshape(-1, *[1] * (codes.ndim - 1))
         else:
             out[name] = value.astype(np.float32) if np.issubdtype(value.dtype, np.floating) else value

@@ -17,6 +17,7 @@ from pyproj import CRS
 from rsvlm_core import __version__
 from rsvlm_core.engines.folder import FolderEngine
 from rsvlm_core.errors import OutputError, RsvlmError, UsageError
+from rsvlm_core.imagery.opening import is_local
 from rsvlm_core.imagery.projecting import project_one
 from rsvlm_core.imagery.raster import Outline, outside, peek
 from rsvlm_core.index.builder import build_index
@@ -33,6 +34,8 @@ from rsvlm_core.tiles.grid import OVERLAP, checked_gsds
 
 # Indexes of bare rasters that were not used for longest are removed beyond this many bytes.
 CACHE_BYTES = 10_000_000_000
+# Rasters of hits that are compared with what was indexed.
+_LOOKED_AT = 20
 # Regions with more corners than this are embedded by their convex hull; they still filter exactly.
 _MANY_CORNERS = 2000
 
@@ -166,6 +169,27 @@ def open_corpus(
             "Check the raster with gdalinfo.",
         )
     return corpus
+
+
+def changed_sources(corpus: Corpus, names: Sequence[str]) -> tuple[str, ...]:
+    """A sentence for each of these local rasters that is gone or is no longer what was indexed, and for a torn index.
+
+    Only the first few are looked at: a search must not wait for a hundred files.
+    """
+    known = {s.source: s.fingerprint for index in corpus.indexes for s in index.manifest.sources}
+    said = [
+        f"{index.folder} is not complete: its writer was stopped or is at work; run rsvlm index again to finish it."
+        for index in corpus.indexes if not index.complete
+    ]
+    for name in [n for n in dict.fromkeys(names) if n in known and is_local(n)][:_LOOKED_AT]:
+        try:
+            changed = peek(name).fingerprint != known[name]
+        except RsvlmError:
+            said.append(f"{name} is gone or cannot be opened any more; rsvlm index would leave it out.")
+            continue
+        if changed:
+            said.append(f"{name} has changed since it was indexed; run rsvlm index again to see it as it is.")
+    return tuple(said)
 
 
 def _parts_of(

@@ -124,6 +124,8 @@ def heatmap(
                     if np.isfinite(rows).any():
                         low, high = min(low, float(np.nanmin(rows))), max(high, float(np.nanmax(rows)))
                     progress(min(height, top + _STRIP_ROWS), height, "rows")
+                failed = "; ".join(corpus.failed[:20])
+                target.update_tags(TILES=len(corpus), TILES_FAILED=len(corpus.failed), FAILED=failed)
                 _describe(target, texts[0], encoder.info.id, low, high)
             publish(part, path)
     except (OSError, RasterioError) as error:

@@ -60,7 +60,12 @@ def region_of(extent: Extent | None, within: str | Path | None, crs: CRS) -> sha
     if not len(polygons):
         raise UsageError(f"{within} has no polygons.", "Points and lines enclose nothing; draw polygons.")
     source = CRS.from_user_input(frame.crs)
-    moved = shapely.make_valid(project(shapely.force_2d(polygons), source, crs, densify=True))
+    try:
+        moved = shapely.make_valid(project(shapely.force_2d(polygons), source, crs, densify=True))
+    except shapely.errors.GEOSException as error:
+        raise UsageError(
+            f"{within} has coordinates that lie nowhere on Earth.", "Check its coordinate reference system."
+        ) from error
     region = shapely.union_all(moved)
     if box is not None:
         region = region.intersection(box)

@@ -18,7 +18,7 @@ from rsvlm_core.errors import UsageError
 from rsvlm_core.imagery.projecting import LONLAT, project
 from rsvlm_core.imagery.raster import Extent
 from rsvlm_core.model.encoder import Encoder
-from rsvlm_core.pipelines.corpus import first_crs, open_corpus
+from rsvlm_core.pipelines.corpus import changed_sources, first_crs, is_index, open_corpus
 from rsvlm_core.pipelines.query import Query, build_query, clean_texts
 from rsvlm_core.pipelines.regions import region_of
 from rsvlm_core.pipelines.suppress import keep_best
@@ -39,6 +39,7 @@ class SearchResult:
         seconds_index: Time spent building and opening the index.
         seconds_query: Time spent on the query itself.
         failed: `tile id: reason` of tiles that could not be read when the index was built.
+        changed: A sentence for each raster of a hit that is no longer what was indexed.
     """
 
     hits: gpd.GeoDataFrame
@@ -46,6 +47,7 @@ class SearchResult:
     seconds_index: float
     seconds_query: float
     failed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 def search(
@@ -106,7 +108,9 @@ def search(
         should_stop=should_stop,
     )
     searched = sum(engine.count(where) for engine in corpus.engines)
-    return SearchResult(hits, searched, corpus.seconds, time.monotonic() - started, corpus.failed)
+    seconds = time.monotonic() - started
+    changed = changed_sources(corpus, hits["source"].tolist()) if is_index(sources[0]) else ()
+    return SearchResult(hits, searched, corpus.seconds, seconds, corpus.failed, changed)
 
 
 def rank(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from rsvlm_core import __version__, jobs
+from rsvlm_core import __version__, jobs, journal
 from rsvlm_core.errors import RsvlmError, Stopped
 from rsvlm_core.jobs.encoders import Encoders
 from rsvlm_core.jobs.searches import Searches
@@ -177,7 +177,10 @@ class Server:
             self._channel.send("partial", request.id, kind=kind, path=str(path))
 
         context = jobs.Context(self._encoders, progress, self._stop.is_set, finished, self._searches)
-        return jobs.job(request.op)(jobs.Params(request.params), context)
+        with journal.told(request.op, request.params):
+            result = jobs.job(request.op)(jobs.Params(request.params), context)
+            journal.report(result)
+        return result
 
     def _error(self, to: Id, code: str, message: str, remedy: str, trace: str = "") -> None:
         self._channel.send("error", to, code=code, message=message, remedy=remedy, traceback=trace)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import hypothesis
 import pytest
 
 from rsvlm_core.cli import main
@@ -19,16 +18,9 @@ from tests.fakes import FakeEncoder
 from tests.trust import scale
 
 ROOT = Path(__file__).resolve().parents[2]
-hypothesis.settings.register_profile(
-    "trust", max_examples=scale.pick(60, 5000), deadline=None, database=None, derandomize=not scale.LONG,
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def fresh_figures():
     """Figures are of one run."""
-    hypothesis.settings.load_profile("trust")
     scale.FIGURES.unlink(missing_ok=True)
 
 

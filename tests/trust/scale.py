@@ -9,6 +9,8 @@ import json
 import os
 from pathlib import Path
 
+import hypothesis
+
 SOAK_MINUTES = float(os.environ.get("RSVLM_SOAK", "0") or 0)
 LONG = SOAK_MINUTES > 0
 FIGURES = Path(__file__).resolve().parents[2] / "build" / "tests" / "trust.json"
@@ -33,3 +35,10 @@ def count(name: str, number: int) -> None:
         figures = {}
     figures[name] = figures.get(name, 0) + number
     FIGURES.write_text(json.dumps(dict(sorted(figures.items())), indent=1) + "\n", "utf-8")
+
+
+# For fuzz tests: the same cases every time where it is bounded, new ones where it is long.
+FUZZ = hypothesis.settings(
+    max_examples=pick(25, 5000), deadline=None, database=None, derandomize=not LONG,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
