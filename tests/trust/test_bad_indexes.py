@@ -142,8 +142,8 @@ def test_two_writers_at_once(index, rsvlm, must_refuse, tmp_path):
     shutil.copytree(index, tmp_path / "kept")
     other = write(tmp_path / "other.tif", rgb()[:, :, ::-1].copy())
     first = subprocess.Popen(
-        [sys.executable, "-c", WRITER, "index", str(other), str(index), str(tmp_path / "go")], cwd=ROOT, stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        [sys.executable, "-c", WRITER, "index", str(other), str(index), str(tmp_path / "go")], cwd=ROOT,
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
     )
     try:
         while b"at work" not in (line := first.stderr.readline()):
