@@ -57,5 +57,5 @@ def params(args: Namespace) -> dict[str, Any]:
 def show(summary: dict[str, Any]) -> str:
     """The result in words."""
     if "hits" in summary:
-        return search.show({"seconds_index": 0.0, "failed": [], **summary})
+        return search.show({"seconds_index": 0.0, "failed": [], "changed": [], **summary})
     return f"{summary['to']}: {summary['tiles']} tiles, {summary['added']} of them new, {summary['removed']} removed"

@@ -86,7 +86,7 @@ class LanceEngine:
         if self._partitions:
             query = query.nprobes(max(8, round(self._partitions * _PROBES))).refine_factor(_REFINE)
         try:
-            rows = query.select(_COLUMNS).to_arrow()
+            rows = query.select([*_COLUMNS, "_distance"]).to_arrow()
         except (OSError, ValueError, RuntimeError) as error:
             raise SearchIndexError(f"{self.name} cannot be read: {_first(error)}.", "Push the index again.") from error
         return found_of(rows, vector, k, len(rows) < k + _REFINE)
