@@ -10,8 +10,8 @@ ground_pairs`, training is `training.align_ground` at both levels, at two resolu
 retrieval across the bridge and localization of unseen close-ups against chance, then zero-shot classification,
 retrieval, segmentation and question answering. Places of training and of testing come from different shards.
 
-What this proves: several photographs an image, positions, both losses and the text path work, and what each level is
-good for. What it does not: that views from the ground, of walls and shop fronts, teach as much as views from above.
+What this can show: that several photographs an image, positions, both losses and the text path work. What it cannot:
+that views from the ground, of walls and shop fronts, teach as much as views from above. docs/data.md says what came out.
 """
 
 from __future__ import annotations
