@@ -11,7 +11,7 @@ retrieval across the bridge and localization of unseen close-ups against chance,
 retrieval, segmentation and question answering. Places of training and of testing come from different shards.
 
 What this can show: that several photographs an image, positions, both losses and the text path work. What it cannot:
-that views from the ground, of walls and shop fronts, teach as much as views from above. docs/data.md says what came out.
+that views from the ground, of walls and shop fronts, teach as much as views from above. Results: docs/data.md.
 """
 
 from __future__ import annotations
