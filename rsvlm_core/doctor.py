@@ -31,7 +31,7 @@ LITTLE_DISK = 2 * 10**9  # bytes; an index of a large raster and its result fit 
 PACKAGES = {
     "tokenizers": "tokenizers", "safetensors": "safetensors", "numpy": "numpy", "rasterio": "rasterio",
     "geopandas": "geopandas", "pyogrio": "pyogrio", "pyarrow": "pyarrow", "shapely": "shapely", "pyproj": "pyproj",
-    "pillow": "PIL",
+    "scipy": "scipy", "pillow": "PIL",
 }  # fmt: skip
 # either of these computes the model; torch needs all of its own
 ONNX = "onnxruntime"

@@ -126,7 +126,12 @@ def _runner(trunk: TimmTrunk, size: int) -> Callable[[Tensor], Tensor]:
     graph = io.BytesIO()
     example = (torch.zeros(2, 3, size, size),)
     torch.onnx.export(
-        _Lower(trunk).eval(), example, graph, input_names=["x"], dynamic_axes={"x": {0: "n"}}, dynamo=False
+        _Lower(trunk).eval(),
+        example,
+        graph,  # type: ignore[arg-type]  # the stubs forget buffers
+        input_names=["x"],
+        dynamic_axes={"x": {0: "n"}},
+        dynamo=False,
     )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

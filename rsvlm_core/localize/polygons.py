@@ -12,8 +12,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from rasterio.features import shapes
+from scipy import ndimage
 
-from rsvlm_core.localize.components import connected
 from rsvlm_core.model.encoder import Float32, UInt8
 
 Ids = NDArray[np.int64]
@@ -37,6 +37,22 @@ class Region:
     pixels: int
     means: NDArray[np.float64]
     peaks: NDArray[np.float64]
+
+
+def connected(labels: UInt8) -> Ids:
+    """Number the pieces of equal, non-zero labels that hang together over sides.
+
+    Args:
+        labels: [h, w]; 0 is background.
+
+    Returns:
+        [h, w] int64: 0 in the background, else 1...n, label after label.
+    """
+    ids = np.zeros(labels.shape, np.int64)
+    for value in np.unique(labels[labels > 0]):
+        pieces, _ = ndimage.label(labels == value)
+        ids[pieces > 0] = pieces[pieces > 0] + int(ids.max())
+    return ids
 
 
 class RegionCollector:

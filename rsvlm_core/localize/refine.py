@@ -14,23 +14,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
 
 from rsvlm_core.model.encoder import Float32, UInt8
 
 SMOOTHNESS = 0.03  # in units of full brightness: contrasts below it are not edges
 LIMIT = 2.0  # logits above or below the threshold beyond which all votes weigh the same
 RADIUS_CELLS = 1.0  # of the window, in cells of the score grid: as far as a score may be misplaced
-
-
-def box_mean(x: NDArray[Any], size: int) -> Float32:
-    """[h, w] -> the mean over squares of an odd side around every pixel, zeros beyond the border; [h, w] float32."""
-    out = x
-    for axis in (0, 1):
-        pads = [(0, 0), (0, 0)]
-        pads[axis] = (size // 2 + 1, size // 2)
-        sums = np.cumsum(np.pad(out, pads), axis=axis, dtype=np.float64)  # float64: sums are taken from each other
-        out = (sums[size:] - sums[:-size] if axis == 0 else sums[:, size:] - sums[:, :-size]) / size
-    return out.astype(np.float32)
 
 
 def reach(radius: int) -> int:
@@ -59,7 +49,7 @@ def guided(
     weight = valid.astype(np.float32)
 
     def mean(x: NDArray[Any]) -> Float32:
-        return box_mean(x, size)
+        return uniform_filter(x, size=size, mode="constant", cval=0.0)  # type: ignore[no-any-return]
 
     norm = np.maximum(mean(weight), 1e-6)
     guide = [(rgb[..., c].astype(np.float32) / 255.0 - 0.5) * weight for c in range(3)]

@@ -183,7 +183,7 @@ class VisionTower(nn.Module):
 
         Pooling it gives what pooling all tokens gives while the pooling query is zero.
         """
-        norm, linear = cast(nn.Sequential, self.to_tokens)
+        norm, linear = cast("tuple[nn.LayerNorm, nn.Linear]", tuple(cast(nn.Sequential, self.to_tokens)))
         token: Tensor = linear(pooled.permute(0, 2, 3, 1) * norm.weight + norm.bias)
         return token
 

@@ -43,7 +43,8 @@ def test_a_large_place_is_described_in_parts(make_raster: Make) -> None:
     path = str(make_raster(picture, gsd=5.0))
     views = look(path, FakeEncoder().info)
     assert views.images.shape == (MOST_VIEWS, 32, 32, 3) and len(views.outlines) == MOST_VIEWS
-    assert all(views.place.covers(o) for o in views.outlines) and views.outlines[0].area == pytest.approx((views.gsd_m * 32) ** 2, rel=0.01)
+    assert all(views.place.covers(o) for o in views.outlines)
+    assert views.outlines[0].area == pytest.approx((views.gsd_m * 32) ** 2, rel=0.01)
     assert caption(path, FakeEncoder()) == "a red place"
     with pytest.raises(Stopped):
         caption(path, FakeEncoder(), should_stop=lambda: True)

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rsvlm_core.localize.prompts import Prompts, confidence_of, logit_of
-from rsvlm_core.model.confidence import confidence, rivals
 from rsvlm_core.localize.threshold import BAND, PRESENT, auto_threshold, fixed_threshold, otsu
+from rsvlm_core.model.confidence import confidence, rivals
 from tests.fakes import FakeEncoder
 
 
