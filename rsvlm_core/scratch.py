@@ -58,6 +58,22 @@ def publish(part: Path, out: Path) -> None:
     os.replace(part, out)
 
 
+def publish_raster(part: Path, out: Path) -> None:
+    """Read a finished raster once, block by block, then put it in its place.
+
+    GDAL can report success where the last bytes found no room.
+
+    Raises:
+        OSError: It cannot be read, or not be put there; what was there is unchanged.
+    """
+    import rasterio
+
+    with rasterio.open(part) as written:
+        for _, window in written.block_windows(1):
+            written.read(1, window=window)
+    publish(part, out)
+
+
 def reserve(path: Path, size: int) -> None:
     """Make a file of `size` bytes whose room on the disk is certain.
 

@@ -16,7 +16,7 @@ from rsvlm_core.errors import OutputError
 from rsvlm_core.imagery.raster import Raster
 from rsvlm_core.localize.scoring import NODATA, LabelledBlock, Scored
 from rsvlm_core.model.encoder import Float32, ModelInfo
-from rsvlm_core.scratch import beside, publish
+from rsvlm_core.scratch import beside, publish_raster
 
 NO_SCORE = -9999.0
 Write = Callable[[LabelledBlock], None]
@@ -113,7 +113,7 @@ def _geotiff(out: Path, raster: Raster, scored: Scored, count: int, dtype: str, 
                 blockysize=512, compress="deflate", predictor=1 if dtype == "uint8" else 3, bigtiff="if_safer",
             ) as dst:  # fmt: skip
                 yield dst
-            publish(part, out)
+            publish_raster(part, out)
     except (OSError, rasterio.errors.RasterioError) as error:
         raise OutputError(f"{out} could not be written ({error}).", "Check space and permissions.") from error
 

@@ -25,7 +25,7 @@ from rsvlm_core.pipelines.corpus import Corpus, first_crs, open_corpus
 from rsvlm_core.pipelines.query import clean_texts
 from rsvlm_core.pipelines.regions import region_of
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
-from rsvlm_core.scratch import beside, publish
+from rsvlm_core.scratch import beside, publish_raster
 
 # Cells along a side of the finest tiles: enough for a smooth picture, few enough to stay small.
 CELLS_PER_TILE = 8
@@ -127,7 +127,7 @@ def heatmap(
                 failed = "; ".join(corpus.failed[:20])
                 target.update_tags(TILES=len(corpus), TILES_FAILED=len(corpus.failed), FAILED=failed)
                 _describe(target, texts[0], encoder.info.id, low, high)
-            publish(part, path)
+            publish_raster(part, path)
     except (OSError, RasterioError) as error:
         raise OutputError(
             f"{path} cannot be written: {getattr(error, 'strerror', None) or error}.",

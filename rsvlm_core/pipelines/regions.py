@@ -13,6 +13,8 @@ from rsvlm_core.errors import UsageError
 from rsvlm_core.imagery.projecting import project
 from rsvlm_core.imagery.raster import Extent, as_geometry
 
+_FARTHEST = 1e10  # beyond any projected coordinate, in whatever unit
+
 
 def read_features(path: str | Path) -> gpd.GeoDataFrame:
     """Features of a vector file, with geometry and a CRS.
@@ -60,6 +62,10 @@ def region_of(extent: Extent | None, within: str | Path | None, crs: CRS) -> sha
     if not len(polygons):
         raise UsageError(f"{within} has no polygons.", "Points and lines enclose nothing; draw polygons.")
     source = CRS.from_user_input(frame.crs)
+    if not (abs(shapely.total_bounds(polygons)) < _FARTHEST).all():
+        raise UsageError(
+            f"{within} has coordinates that lie nowhere on Earth.", "Check its coordinate reference system."
+        )
     try:
         moved = shapely.make_valid(project(shapely.force_2d(polygons), source, crs, densify=True))
     except shapely.errors.GEOSException as error:
