@@ -25,7 +25,7 @@ from translations import compile_file  # noqa: E402  tools are scripts, not a pa
 NAME = "search_imagery_by_text"
 LIMIT = 25_000_000  # bytes; plugins.qgis.org refuses more
 LEFT_OUT = ("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
-# the index on a Ray cluster: nothing in QGIS asks for it, and its tasks pass pickles, which the site refuses
+# the index on a Ray cluster: nothing in QGIS asks for it
 MODULES_LEFT_OUT = ("rsvlm_core/index/cluster.py",)
 SUFFIXES_LEFT_OUT = (".pyc", ".pyo", ".ts", ".orig", "ruff.toml", ".tmp", ".swp", ".DS_Store")
 BINARIES = (".so", ".pyd", ".dll", ".dylib", ".exe", ".bin", ".a", ".o")

@@ -1,4 +1,4 @@
-"""Runs cluster_cases.py in a process of its own: threads of Ray and of the S3 server would trouble later tests."""
+"""Runs cluster_cases.py in a process of its own: beside other tests Python once crashed at its end, cause unknown."""
 
 from __future__ import annotations
 
