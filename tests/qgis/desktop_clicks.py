@@ -1,6 +1,7 @@
 """Real mouse and keys, by xdotool, on the whole of QGIS: from nothing to a saved layer. Loaded by `desktop_drive`."""
 
 import os
+import time
 
 from qgis.core import QgsProject, QgsRasterLayer
 from qgis.gui import QgsCollapsibleGroupBox
@@ -38,6 +39,14 @@ def write(text):
     xdotool("type", "--delay", 15, text)
 
 
+def megabytes():
+    """What the environment that was made takes on disk."""
+    from search_imagery_by_text import settings
+
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(settings.environment_folder()) for name in names)
+    return sum(os.lstat(path).st_size for path in files) / 1e6
+
+
 def button(parent, words):
     return next(one for one in parent.findChildren(QPushButton) if one.text() == words)
 
@@ -70,11 +79,13 @@ def scenario(facts, picture, after):
     yield after(0.5)
     write(os.environ["RSVLM_DRIVE_WHEELS"])
     yield lambda: dialog.wheelhouse.filePath() == os.environ["RSVLM_DRIVE_WHEELS"]
+    begun = time.monotonic()
     click(dialog.start)
     yield lambda: dialog.changed or "Cannot" in dialog.step.text()
     yield after(0.5)
     picture("set_up_done", dialog)
     facts["set_up"], facts["log"] = dialog.step.text(), dialog.log.toPlainText()
+    facts["set_up_s"], facts["environment_mb"] = time.monotonic() - begun, megabytes()
     click(dialog.stop)
     yield lambda: QApplication.activeModalWidget() is None
     yield lambda: not dock.welcome.isVisible() and dock.tabs.isEnabled()
@@ -108,8 +119,14 @@ def scenario(facts, picture, after):
     yield lambda: session.busy
     yield lambda: not session.busy
     facts["heatmap"] = dock.search.heatmap.isChecked()
+    yield after(3)
+    picture("clicked_heatmap")
 
-    # outline, discard, undo, discard, save
+    # outline what the map shows, discard, undo, discard, save
+    click(dock.where.choice)
+    yield after(1)
+    keys("Down", "Return")
+    yield lambda: dock.where.choice.currentIndex() == 1
     click_tab(dock.tabs, dock.outline)
     yield lambda: dock.outline.isVisible()
     yield after(0.5)

@@ -122,6 +122,20 @@ def test_from_nothing_to_a_saved_layer_with_real_clicks(desktop, fake_plugins, r
 
 @pytest.mark.desktop
 @pytest.mark.real
+def test_from_nothing_to_a_saved_layer_with_the_real_packages(desktop, plugins, barnarp):
+    """The same with what people get: RSVLM_WHEELHOUSE is a folder that `pip download -r requirements-light.txt` made."""
+    wheels = os.environ.get("RSVLM_WHEELHOUSE")
+    if not wheels or not shutil.which("xdotool"):
+        pytest.skip("no folder of wheels (set RSVLM_WHEELHOUSE)" if not wheels else "no xdotool")
+    facts = desktop(plugins, "", barnarp, limit=3600, RSVLM_DRIVE_WHEELS=wheels)
+    assert "Ready" in facts["set_up"] and "onnxruntime" in facts["log"]
+    assert facts["hits"] > 0 and "1 like" in facts["examples"] and facts["heatmap"]
+    assert facts["saved"] == facts["outlines"] - 1 > 0 and not facts["editing"]
+    print(f"set up in {facts['set_up_s']:.0f} s, {facts['environment_mb']:.0f} MB")
+
+
+@pytest.mark.desktop
+@pytest.mark.real
 def test_the_real_engine_behind_the_panel(desktop, plugins, real_python, barnarp):
     """With RSVLM_SCREENSHOTS, RSVLM_PICTURE_RASTER and RSVLM_DRIVE_TEXTS it makes the pictures of docs/plugin.md."""
     if not (plugins / "search_imagery_by_text" / "backend" / "rsvlm_core" / "weights" / "model.safetensors").exists():
