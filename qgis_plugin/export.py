@@ -93,7 +93,9 @@ def metres_per_unit(crs: QgsCoordinateReferenceSystem, middle: QgsPointXY, step:
     """
     measure = QgsDistanceArea()
     measure.setSourceCrs(crs, QgsProject.instance().transformContext())
-    measure.setEllipsoid(crs.ellipsoidAcronym() or "EPSG:7030")
+    own = crs.ellipsoidAcronym()
+    # QGIS 3.22 measures NaN on ellipsoids that are only given by their axes, as custom systems have them
+    measure.setEllipsoid(own if own and not own.startswith("PARAMETER:") else "EPSG:7030")
     east = measure.measureLine(middle, QgsPointXY(middle.x() + step, middle.y()))
     north = measure.measureLine(middle, QgsPointXY(middle.x(), middle.y() + step))
     return east / step, north / step
@@ -132,9 +134,10 @@ def plan(layer: QgsRasterLayer, extent: QgsRectangle | None, gsd_m: float | None
     size = max(size, GREEDY_ZOOM_M)
     box = QgsRectangle(extent) if extent is not None else layer.extent()
     east, north = metres_per_unit(layer.crs(), box.center(), max(box.width(), box.height()) / 1000)
-    width, height = math.ceil(box.width() * east / size), math.ceil(box.height() * north / size)
-    if not (math.isfinite(east * north) and width > 0 and height > 0):
+    across, up = box.width() * east / size, box.height() * north / size
+    if not (math.isfinite(across) and math.isfinite(up) and across > 0 and up > 0):
         raise BackendError(tr("The extent cannot be measured."), tr("Choose another one."), "usage")
+    width, height = math.ceil(across), math.ceil(up)
     if width * height > MOST_PIXELS:
         raise BackendError(
             tr("This would be {:.0f} million pixels of {:g} m; the limit is {:.0f} million.").format(

@@ -29,6 +29,10 @@ from .translate import tr
 # Qgis.DataType and QgsRaster.ColorInterpretation, whose numbers are the same in all versions, in GDAL's words
 GDAL_TYPES = {1: "Byte", 2: "UInt16", 3: "Int16", 4: "UInt32", 5: "Int32", 6: "Float32", 7: "Float64"}
 COLOURS = {1: "Gray", 2: "Palette", 3: "Red", 4: "Green", 5: "Blue", 6: "Alpha"}
+# how names begin that GDAL opens over a network: databases, services, object stores; and what lies in memory
+NO_FILES = ("PG:", "WCS:", "WMS:", "WMTS:", "OGCAPI:", "STACIT:", "STACTA:", "EEDAI:", "http:", "https:", "/vsicurl",
+            "/vsis3", "/vsigs", "/vsiaz", "/vsiadls", "/vsioss", "/vsiswift", "/vsiwebhdfs", "/vsihdfs", "/vsimem/",
+            "<GDAL_WMS>", "<WCS_GDAL>", "<VRTDataset")
 
 
 def is_file(layer: Any) -> bool:
@@ -216,7 +220,7 @@ def write_polygons(
 def needs_export(layer: Any) -> bool:
     """Whether the backend cannot open the layer by itself: a service, a database, something in memory."""
     return isinstance(layer, QgsRasterLayer) and layer.isValid() and (
-        layer.providerType() != "gdal" or layer.source().startswith(("/vsimem/", "<VRTDataset")))
+        layer.providerType() != "gdal" or layer.source().startswith(NO_FILES))
 
 
 def renderer_bands(layer: Any) -> list[int] | None:

@@ -1,7 +1,11 @@
-"""Layers that are no file: tile services, a WMS, memory; drawn once, completely, or with their holes told."""
+"""Layers that are no file: tile services, WMS, WCS, PostGIS; drawn once, completely, or with their holes told."""
 
+import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -28,8 +32,8 @@ def server(raster_file):
 
 @pytest.fixture
 def qgis_server(raster_file, tmp_path):
-    """Address of QGIS Server's WMS over the raster."""
-    script = Path(__file__).with_name("wms_server.py")
+    """Address of QGIS Server's WMS and WCS over the raster."""
+    script = Path(__file__).with_name("qgis_server.py")
     process = subprocess.Popen(["/usr/bin/python3", str(script), str(raster_file), str(tmp_path)],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     port = process.stdout.readline().strip()
@@ -44,6 +48,45 @@ def qgis_server(raster_file, tmp_path):
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def database(raster_file, tmp_path):
+    """How to connect to a PostGIS of its own that holds the raster as table `ortho`."""
+    tools = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not tools or not shutil.which("raster2pgsql"):
+        pytest.skip("no PostGIS (Debian: postgresql-15-postgis-3 and postgis)")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # a short path: sockets lie in it
+    who = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []  # a server refuses to be root
+    if who:
+        shutil.chown(folder, "postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def run(*words, **options):
+        return subprocess.run([*who, *map(str, words)], check=True, capture_output=True, cwd=folder, **options)
+
+    run(tools[-1], "-D", folder / "data", "-A", "trust", "-U", "postgres", "--no-sync")
+    control = [tools[-1].with_name("pg_ctl"), "-D", folder / "data", "-w"]
+    subprocess.run([*who, *map(str, control), "-l", folder / "log", "-o",
+                    f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off", "start"], check=True,
+                   stdout=subprocess.DEVNULL, cwd=folder)
+    try:
+        psql = ["psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", folder, "-p", port, "-U", "postgres"]
+        extensions = "create extension postgis; create extension postgis_raster;"
+        try:
+            run(*psql, "-c", extensions)
+        except subprocess.CalledProcessError as fault:
+            pytest.skip(f"no PostGIS raster in the database: {fault.stderr.decode()[-100:]}")
+        table = subprocess.run(["raster2pgsql", "-s", "25832", "-I", "-C", "-M", "-t", "100x100", raster_file, "ortho"],
+                               check=True, capture_output=True)
+        run(*psql, input=table.stdout)
+        yield f"dbname='postgres' host='127.0.0.1' port='{port}' user='postgres'"
+    finally:
+        QgsProject.instance().clear()  # connections are closed
+        run(*control, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def xyz(server, kind):
@@ -108,6 +151,48 @@ def test_a_service_becomes_a_georeferenced_file_with_the_rasters_pixels(engine, 
     assert different < 12 and different < shifted / 3
 
 
+def coverage(address):
+    return QgsRasterLayer(f"identifier=ortho&url={address}/ows&cache=PreferNetwork", "coverage", "wcs")
+
+
+def in_database(address, kind):
+    if kind == "postgis":
+        return QgsRasterLayer(f"{address} sslmode=disable key='rid' srid=25832 table=\"public\".\"ortho\" sql=",
+                              "database", "postgresraster")
+    return QgsRasterLayer(f"PG: {address} schema='public' table='ortho' mode=2", "database", "gdal")
+
+
+@pytest.mark.parametrize("kind", ["wcs", "postgis", "postgis_by_gdal"])
+def test_coverages_and_databases_become_files_with_the_rasters_pixels_and_are_searched(
+        dock, raster_file, tmp_path, until, window, kind, request):
+    from osgeo import gdal
+
+    layer = coverage(request.getfixturevalue("qgis_server")) if kind == "wcs" else in_database(
+        request.getfixturevalue("database"), kind)
+    assert layer.isValid(), layer.error().message()
+    QgsProject.instance().addMapLayer(layer)
+    truth = gdal.Open(str(raster_file))
+    box = QgsRectangle(500100, 5699800, 500250, 5699900)
+    grid, (holes, fault) = run_export(layer, box, 0.5, tmp_path / "drawn.tif", until)
+    assert fault is None and holes == 0
+    source, pixels = read(tmp_path / "drawn.tif")
+    assert "25832" in source.GetProjection() and pixels.shape[1:] == pytest.approx((200, 300), abs=2)
+    original = truth.ReadAsArray(200, 200, 300, 200)
+    height, width = min(pixels.shape[1], 200), min(pixels.shape[2], 300)
+    # drawn with the stretch that QGIS gives such layers, so bright stays bright and dark dark, at the same place
+    mine = pixels[:3, :height, :width].reshape(3, -1).astype(float)
+    likeness = [np.corrcoef(a, b)[0, 1] for a, b in zip(mine, original[:, :height, :width].reshape(3, -1), strict=True)]
+    assert min(likeness) > 0.95 and (pixels[3] == 255).all()
+    dock.layer.setLayer(layer)
+    dock.where.set_rectangle(box, layer.crs())
+    dock.search.text.lineEdit().setText("houses")
+    dock.search.button.click()
+    until(lambda: not dock._session.busy and not dock.web.busy)
+    hits = [one for one in QgsProject.instance().mapLayers().values() if one.name().startswith("Places")]
+    assert len(hits) == 1 and hits[0].crs().authid() == "EPSG:25832", window.words()
+    assert hits[0].featureCount() == 20 and box.buffered(1).contains(hits[0].extent())
+
+
 def test_tiles_that_never_arrive_are_told_as_holes_and_stay_transparent(engine, server, raster_file, tmp_path, until,
                                                                         monkeypatch):
     from search_imagery_by_text import export
@@ -156,6 +241,15 @@ def test_metres_per_unit_in_degrees_stretched_metres_and_feet(engine, epsg, unit
     east, north = export.metres_per_unit(crs, middle, 0.001 if epsg == 4326 else 100.0)
     assert east == pytest.approx(unit, rel=0.02)
     assert north == pytest.approx(111_250 if epsg == 4326 else unit, rel=0.02)
+
+
+def test_metres_per_unit_in_a_coordinate_system_of_ones_own(engine):
+    from qgis.core import QgsPointXY
+    from search_imagery_by_text import export
+
+    crs = QgsCoordinateReferenceSystem.fromProj("+proj=tmerc +lon_0=9 +a=6378137 +rf=298.2572 +to_meter=0.3048")
+    assert crs.isValid() and not crs.authid()
+    assert export.metres_per_unit(crs, QgsPointXY(100.0, 16_000_000.0), 100.0) == pytest.approx((0.3048, 0.3048), rel=0.01)
 
 
 def test_the_panel_draws_a_service_once_and_searches_it(dock, server, raster_file, until, window):

@@ -1,6 +1,6 @@
-"""A real WMS, QGIS Server's, over one raster, on loopback, in a process of its own: `wms_server.py RASTER FOLDER`.
+"""A real WMS and WCS, QGIS Server's, over one raster, on loopback: `qgis_server.py RASTER FOLDER`.
 
-Prints its port. Layer `ortho`.
+A process of its own; prints its port. Layer and coverage `ortho`.
 """
 
 import os
@@ -20,6 +20,7 @@ project.setCrs(QgsCoordinateReferenceSystem("EPSG:3857"))
 layer = QgsRasterLayer(sys.argv[1], "ortho")
 project.addMapLayer(layer)
 project.writeEntry("WMSCrsList", "/", ["EPSG:3857", "EPSG:4326"])
+project.writeEntry("WCSLayers", "/", [layer.id()])
 project.write(project_file)
 server = QgsServer()
 
