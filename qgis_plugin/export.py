@@ -111,6 +111,22 @@ def native_gsd(layer: QgsRasterLayer) -> float | None:
     return step * metres_per_unit(layer.crs(), box.center(), step)[0]
 
 
+def own_grid(layer: QgsRasterLayer, box: QgsRectangle) -> tuple[QgsRectangle, int, int] | None:
+    """The layer's own pixels that a rectangle touches: extent, columns and rows; None for a service that has any."""
+    provider, whole = layer.dataProvider(), layer.extent()
+    if provider is None or provider.xSize() <= 0 or provider.ySize() <= 0:
+        return None
+    across, up = whole.width() / provider.xSize(), whole.height() / provider.ySize()
+    left = max(0, math.floor((box.xMinimum() - whole.xMinimum()) / across + 1e-6))
+    right = min(provider.xSize(), math.ceil((box.xMaximum() - whole.xMinimum()) / across - 1e-6))
+    top = max(0, math.floor((whole.yMaximum() - box.yMaximum()) / up + 1e-6))
+    bottom = min(provider.ySize(), math.ceil((whole.yMaximum() - box.yMinimum()) / up - 1e-6))
+    if right <= left or bottom <= top:
+        return None
+    return (QgsRectangle(whole.xMinimum() + left * across, whole.yMaximum() - bottom * up,
+                         whole.xMinimum() + right * across, whole.yMaximum() - top * up), right - left, bottom - top)
+
+
 def plan(layer: QgsRasterLayer, extent: QgsRectangle | None, gsd_m: float | None) -> Plan:
     """Turn an extent and a pixel size into a grid of parts.
 
@@ -138,13 +154,17 @@ def plan(layer: QgsRasterLayer, extent: QgsRectangle | None, gsd_m: float | None
     if not (math.isfinite(across) and math.isfinite(up) and across > 0 and up > 0):
         raise BackendError(tr("The extent cannot be measured."), tr("Choose another one."), "usage")
     width, height = math.ceil(across), math.ceil(up)
+    own = None if gsd_m and not math.isclose(size, native_gsd(layer) or 0.0, rel_tol=0.01) else own_grid(layer, box)
+    if own is not None:  # no pixel is drawn twice or left out
+        grown, width, height = own
+    else:
+        grown = QgsRectangle(box.xMinimum(), box.yMaximum() - height * size / north,
+                             box.xMinimum() + width * size / east, box.yMaximum())
     if width * height > MOST_PIXELS:
         raise BackendError(
             tr("This would be {:.0f} million pixels of {:g} m; the limit is {:.0f} million.").format(
                 width * height / 1e6, size, MOST_PIXELS / 1e6),
             tr("Choose a smaller extent or larger pixels."), "usage")
-    grown = QgsRectangle(box.xMinimum(), box.yMaximum() - height * size / north,
-                         box.xMinimum() + width * size / east, box.yMaximum())
     return Plan(grown, width, height, size)
 
 

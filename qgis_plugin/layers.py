@@ -11,6 +11,7 @@ from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsColorRampShader,
     QgsFillSymbol,
+    QgsGeometry,
     QgsGradientColorRamp,
     QgsGradientStop,
     QgsGraduatedSymbolRenderer,
@@ -40,6 +41,7 @@ from .translate import mark, tr
 COLOURS = ("#e64b35", "#00a0d7", "#ffc400", "#00a86b", "#cc66cc", "#ff7f0e", "#5650d6", "#9acd32", "#f06292", "#795548")
 # a perceptual ramp (magma), transparent where nothing is found
 RAMP = ((0.0, "#000004"), (0.25, "#51127c"), (0.5, "#b73779"), (0.75, "#fc8961"), (1.0, "#fcfdbf"))
+DASHES = ("solid", "dash", "dot", "dash dot", "dash dot dot")
 OURS = "rsvlm/result"
 CONFIDENT = (0.0, 0.25, 0.5, 0.75, 1.0)
 ALIASES = {
@@ -63,6 +65,11 @@ def _outline(colour: str, width: float, fill_alpha: int = 0, dash: str = "solid"
     })
 
 
+def _dash(number: int) -> str:
+    """How the lines of a prompt look, so that prompts differ by more than colour."""
+    return DASHES[number % len(DASHES)]
+
+
 def _texts(layer: QgsVectorLayer) -> list[str]:
     index = layer.fields().indexOf("text")
     return sorted(str(value) for value in layer.uniqueValues(index)) if index >= 0 else []
@@ -73,7 +80,8 @@ def style_hits(layer: QgsVectorLayer, texts: Sequence[str] | None = None) -> Non
     texts = list(texts or _texts(layer))
     if len(texts) > 1:
         layer.setRenderer(QgsCategorizedSymbolRenderer("text", [
-            QgsRendererCategory(text, _outline(colour_of(texts, text), 0.6), text) for text in texts
+            QgsRendererCategory(text, _outline(colour_of(texts, text), 0.6, 0, _dash(number)), text)
+            for number, text in enumerate(texts)
         ]))
     else:
         steps = list(zip(CONFIDENT, CONFIDENT[1:]))
@@ -84,11 +92,22 @@ def style_hits(layer: QgsVectorLayer, texts: Sequence[str] | None = None) -> Non
     _label(layer, "rank")
 
 
+def keep_inside(layer: QgsVectorLayer, polygons: Sequence[QgsGeometry]) -> None:
+    """Take out of a result's file what meets none of some polygons, which are in the layer's CRS."""
+    union = QgsGeometry.unaryUnion(list(polygons))  # which the engine does not keep
+    engine = QgsGeometry.createGeometryEngine(union.constGet())
+    engine.prepareGeometry()
+    outside = [found.id() for found in layer.getFeatures() if not engine.intersects(found.geometry().constGet())]
+    layer.dataProvider().deleteFeatures(outside)
+    layer.reload()
+
+
 def style_masks(layer: QgsVectorLayer, texts: Sequence[str] | None = None) -> None:
     """Masks: a tinted outline a prompt."""
     texts = list(texts or _texts(layer))
     layer.setRenderer(QgsCategorizedSymbolRenderer("text", [
-        QgsRendererCategory(text, _outline(colour_of(texts, text), 0.4, 90), text) for text in texts
+        QgsRendererCategory(text, _outline(colour_of(texts, text), 0.4, 90, _dash(number)), text)
+        for number, text in enumerate(texts)
     ]))
 
 
@@ -244,6 +263,11 @@ def is_ours(layer: QgsMapLayer) -> bool:
 def alive(layer: Any) -> Any:
     """The layer itself while it exists, None after QGIS has deleted it."""
     return None if layer is None or sip.isdeleted(layer) else layer
+
+
+def id_of(layer: Any) -> str:
+    """The layer's id; empty for one that was removed in the meantime."""
+    return layer.id() if alive(layer) is not None else ""
 
 
 def name_of(layer: Any) -> str:

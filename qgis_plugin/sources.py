@@ -33,6 +33,8 @@ COLOURS = {1: "Gray", 2: "Palette", 3: "Red", 4: "Green", 5: "Blue", 6: "Alpha"}
 NO_FILES = ("PG:", "WCS:", "WMS:", "WMTS:", "OGCAPI:", "STACIT:", "STACTA:", "EEDAI:", "http:", "https:", "/vsicurl",
             "/vsis3", "/vsigs", "/vsiaz", "/vsiadls", "/vsioss", "/vsiswift", "/vsiwebhdfs", "/vsihdfs", "/vsimem/",
             "<GDAL_WMS>", "<WCS_GDAL>", "<VRTDataset")
+# styles that make a picture of numbers: what is searched is what is seen
+PAINTED = ("singlebandpseudocolor", "hillshade", "contour")
 
 
 def is_file(layer: Any) -> bool:
@@ -218,9 +220,12 @@ def write_polygons(
 
 
 def needs_export(layer: Any) -> bool:
-    """Whether the backend cannot open the layer by itself: a service, a database, something in memory."""
-    return isinstance(layer, QgsRasterLayer) and layer.isValid() and (
-        layer.providerType() != "gdal" or layer.source().startswith(NO_FILES))
+    """Whether the layer has to be drawn first: a service, a database, in memory, or coloured only by its style."""
+    if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
+        return False
+    if layer.providerType() != "gdal" or layer.source().startswith(NO_FILES):
+        return True
+    return layer.renderer() is not None and layer.renderer().type() in PAINTED
 
 
 def renderer_bands(layer: Any) -> list[int] | None:

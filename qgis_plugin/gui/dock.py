@@ -205,7 +205,7 @@ class SearchDock(QgsDockWidget):
     def _show_index(self) -> None:
         layer = self.layer.currentLayer()
         status = None
-        if sources.is_file(layer):
+        if sources.is_file(layer) and not sources.needs_export(layer):
             try:
                 status = indexes.status(sources.raster_source(layer))
             except BackendError:
@@ -232,8 +232,9 @@ class SearchDock(QgsDockWidget):
                                for kind in ("scores", "cosines"))
             request = self.outline.request(
                 [source, *others], self._extent(layer), out, scores, cosines, **self._common())
+            inside = self.where.polygons(layer.crs())
             self._run(request, tr("Outlining “{}”…").format(words),
-                      lambda result: self.results.show_masks(layer, request, result))
+                      lambda result: self.results.show_masks(layer, request, result, inside))
 
         self._ask(ask)
 

@@ -10,6 +10,7 @@ from qgis.PyQt.QtCore import (
     QAbstractListModel,
     QModelIndex,
     QRect,
+    QRectF,
     QSize,
     QSortFilterProxyModel,
     Qt,
@@ -178,8 +179,9 @@ class HitDelegate(QStyledItemDelegate):
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "…")
         else:
             painter.drawImage(box, picture)
-        painter.setPen(QPen(QColor(hit.colour), 3))
-        painter.drawRect(box.adjusted(1, 1, -2, -2))
+        painter.setPen(QPen(QColor(hit.colour), 3, Qt.PenStyle.SolidLine, Qt.PenCapStyle.SquareCap,
+                            Qt.PenJoinStyle.MiterJoin))
+        painter.drawRect(QRectF(box).adjusted(1.5, 1.5, -1.5, -1.5))
         self._badge(painter, option, box, str(hit.rank), QColor(0, 0, 0, 190), right=False)
         if index.data(MARK) in SIGNS:
             self._badge(painter, option, box, SIGNS[index.data(MARK)], QColor(20, 90, 160, 230), right=True)
@@ -235,7 +237,7 @@ class HitsView(QListView):
         self.filter = ConfidenceFilter(self)
         self.filter.setSourceModel(self.places)
         self.setModel(self.filter)
-        self.thumbnails = Thumbnails(int(SIDE * max(1.0, self.devicePixelRatioF())), self)
+        self.thumbnails = Thumbnails(SIDE, self)
         self.thumbnails.drawn.connect(lambda key: self.viewport().update())
         self.setItemDelegate(HitDelegate(self.thumbnails, self))
         self.setViewMode(QListView.ViewMode.IconMode)
@@ -258,7 +260,8 @@ class HitsView(QListView):
 
     def show_hits(self, rasters: list[QgsRasterLayer], hits: list[Hit], over: QgsVectorLayer | None = None) -> None:
         """Show places of rasters, best first; `over` is drawn into the pictures."""
-        self.thumbnails.show_layers(rasters, over)
+        # the screen that the panel lies on now
+        self.thumbnails.show_layers(rasters, over, round(SIDE * max(1.0, self.devicePixelRatioF())))
         self.places.show_hits(hits)
         self.scrollToTop()
 

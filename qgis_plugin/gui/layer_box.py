@@ -66,7 +66,8 @@ class LayerBox(QWidget):
         self.menu.clear()
         project = QgsProject.instance()
         for layer in sorted(project.mapLayers().values(), key=lambda one: one.name()):
-            if sources.is_file(layer) and layer is not self.currentLayer() and not layers.is_ours(layer):
+            readable = sources.is_file(layer) and not sources.needs_export(layer)
+            if readable and layer is not self.currentLayer() and not layers.is_ours(layer):
                 action = self.menu.addAction(layer.name())
                 action.setCheckable(True)
                 action.setChecked(layer.id() in self._others)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from qgis.core import QgsMapLayer, QgsProject, QgsRasterLayer
+from qgis.core import QgsGeometry, QgsMapLayer, QgsProject, QgsRasterLayer
 
 from .. import layers
 from ..protocol import Request
@@ -55,7 +55,7 @@ class Results:
             request.params["out"], title, self._about(name, request, result))
         layers.style_hits(layer, texts)
         self._newest("hits", layer, name)
-        self.search.show_result(layer, self._pictures(raster), result, texts)
+        self.search.show_result(layer, self._pictures(raster), result, texts, layers.id_of(raster))
 
     def show_heatmap(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
         """A heatmap under them."""
@@ -65,15 +65,19 @@ class Results:
             self._about(name, request, result))
         layers.style_heatmap(layer)
         layers.add(QgsProject.instance(), layer, tr("Search: {}").format(name), on_top=False)
-        self.search.show_heatmap(layer)
+        self.search.show_heatmap(layer, request.params["text"], layers.id_of(raster))
 
-    def show_masks(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
-        """Outlines: a layer, and pictures for review."""
+    def show_masks(
+        self, raster: QgsRasterLayer, request: Request, result: dict[str, Any], inside: Sequence[QgsGeometry] = ()
+    ) -> None:
+        """Outlines: a layer, and pictures for review; those that meet no polygon of `inside`, if any, are left out."""
         texts = self.outline.texts_of(request)
         name = layers.name_of(raster)
         layer = layers.open_vector(
             request.params["out"], tr("Outlines: {}").format("; ".join(texts)),
             self._about(name, request, result, texts))
+        if inside:
+            layers.keep_inside(layer, inside)
         layers.style_masks(layer, texts)
         self._newest("masks", layer, name)
         self.outline.show_result(layer, self._pictures(raster), result, request)
@@ -96,4 +100,6 @@ class Results:
         """Add a result and hide those before it, which stay in the project."""
         for old in self._latest.values():
             layers.hide(QgsProject.instance(), old)
+        if kind != "hits":
+            self.search.hide_heatmap()
         self._latest[kind] = layers.add(QgsProject.instance(), layer, tr("Search: {}").format(raster_name))

@@ -51,6 +51,8 @@ class SearchTab(QWidget):
         self._iface = iface
         self._layer: QgsVectorLayer | None = None
         self._heatmap: QgsRasterLayer | None = None
+        self._heatmap_of = ("", "")  # its text, and id of the raster
+        self._of = ""  # id of the raster of the result
         self._texts: list[str] = []
 
         self.text = QComboBox()
@@ -97,7 +99,8 @@ class SearchTab(QWidget):
         self.confidence.valueChanged.connect(self._filter)
         self.confidence_words = QLabel()
         self.heatmap = QCheckBox(tr("Heatmap"))
-        self.heatmap.setToolTip(tr("Show how much each place looks like the text"))
+        self.heatmap.setToolTip(tr(
+            "Show how much each place looks like the text; with several texts, like that of the marked picture"))
         self.heatmap.clicked.connect(self._toggle_heatmap)
         self.filters = QWidget()
         third = QHBoxLayout(self.filters)
@@ -157,10 +160,13 @@ class SearchTab(QWidget):
         self.text.lineEdit().setText(words)
 
     def show_result(self, layer: QgsVectorLayer, rasters: list[QgsRasterLayer], result: dict[str, Any],
-                    texts: list[str]) -> None:
-        """Show the places of a result layer."""
-        self.clear()
-        self._layer, self._texts = layer, texts
+                    texts: list[str], of: str = "") -> None:
+        """Show the places of a result layer; `of` is the id of the raster."""
+        if self._heatmap_of[0] not in texts or self._heatmap_of[1] != of:
+            self.hide_heatmap()
+            self._lost_heatmap()
+        self._forget_places()
+        self._layer, self._texts, self._of = layer, texts, of
         layer.willBeDeleted.connect(self._lost)
         hits = read_hits(layer, texts)
         self.view.show_hits(rasters, hits)
@@ -175,19 +181,28 @@ class SearchTab(QWidget):
         self.confidence.setValue(0)
         self._filter(0)
 
-    def show_heatmap(self, layer: QgsRasterLayer | None) -> None:
-        """A heatmap has come, or none could be made."""
-        self._heatmap = layer
-        if layer is not None:
-            layer.willBeDeleted.connect(self._lost_heatmap)
-        self.heatmap.setChecked(layer is not None)
+    def show_heatmap(self, layer: QgsRasterLayer, text: str, of: str = "") -> None:
+        """A heatmap of a text has come; `of` is the id of the raster."""
+        self.hide_heatmap()
+        self._lost_heatmap()
+        self._heatmap, self._heatmap_of = layer, (text, of)
+        layer.willBeDeleted.connect(self._lost_heatmap)
+        self.heatmap.setChecked(True)
+
+    def hide_heatmap(self) -> None:
+        """Other results would lie under it; the box brings it back."""
+        layers.hide(QgsProject.instance(), self._heatmap)
+        self.heatmap.setChecked(False)
 
     def clear(self) -> None:
         """Show no result."""
+        self._forget_places()
+        self._lost_heatmap()
+
+    def _forget_places(self) -> None:
         if self._layer is not None:
             self._layer.willBeDeleted.disconnect(self._lost)
             self._layer = None
-        self._lost_heatmap()
         self.view.show_hits([], [])
         self.summary.hide()
         self.filters.hide()
@@ -198,6 +213,8 @@ class SearchTab(QWidget):
         self.clear()
 
     def _lost_heatmap(self) -> None:
+        if layers.alive(self._heatmap) is not None:
+            self._heatmap.willBeDeleted.disconnect(self._lost_heatmap)
         self._heatmap = None
         self.heatmap.setChecked(False)
 
@@ -210,13 +227,16 @@ class SearchTab(QWidget):
             self._layer.triggerRepaint()
 
     def _toggle_heatmap(self, wanted: bool) -> None:
-        if self._heatmap is not None:
+        marked = self.view.selected()
+        text = marked[0].text if marked and marked[0].text in self._texts else (self._texts or [""])[0]
+        if self._heatmap is not None and (not wanted or self._heatmap_of == (text, self._of)):
             node = QgsProject.instance().layerTreeRoot().findLayer(self._heatmap.id())
             if node is not None:
                 node.setItemVisibilityChecked(wanted)
-        elif wanted and self._texts:
+        elif wanted:
             self.heatmap.setChecked(False)
-            self.heatmap_wanted.emit(self._texts[0])
+            if text:
+                self.heatmap_wanted.emit(text)
 
     def zoom_to(self, hit: Hit) -> None:
         """Bring a place into the middle of the map and flash it."""

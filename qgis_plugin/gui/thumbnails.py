@@ -39,9 +39,12 @@ class Thumbnails(QObject):
         self._key: Any = None
         self._job: QgsMapRendererParallelJob | None = None
 
-    def show_layers(self, rasters: list[QgsRasterLayer], over: QgsVectorLayer | None = None) -> None:
-        """Draw from other rasters, with outlines over them where given; forgets all pictures."""
+    def show_layers(
+        self, rasters: list[QgsRasterLayer], over: QgsVectorLayer | None = None, side: int | None = None
+    ) -> None:
+        """Draw from other rasters, with outlines over them where given, in pixels of `side`; forgets all pictures."""
         self.stop()
+        self._side = side or self._side
         self._kept.clear()
         self._layers = [*([over] if over is not None else []), *rasters] if rasters else []
         self._crs = rasters[0].crs() if rasters else QgsCoordinateReferenceSystem()

@@ -1072,8 +1072,8 @@ Versuchen Sie: {}</translation>
    <translation>Einrichten…</translation>
   </message>
   <message>
-   <source>Show how much each place looks like the text</source>
-   <translation>Zeigen, wie sehr jeder Ort dem Text entspricht</translation>
+   <source>Show how much each place looks like the text; with several texts, like that of the marked picture</source>
+   <translation>Zeigen, wie sehr jeder Ort dem Text ähnelt; bei mehreren Texten dem des markierten Bildes</translation>
   </message>
   <message>
    <source>Side of a tile in pixels</source>

@@ -1072,8 +1072,8 @@ Pruebe: {}</translation>
    <translation>Preparar…</translation>
   </message>
   <message>
-   <source>Show how much each place looks like the text</source>
-   <translation>Mostrar cuánto se parece cada lugar al texto</translation>
+   <source>Show how much each place looks like the text; with several texts, like that of the marked picture</source>
+   <translation>Mostrar cuánto se parece cada lugar al texto; con varios textos, al de la imagen marcada</translation>
   </message>
   <message>
    <source>Side of a tile in pixels</source>

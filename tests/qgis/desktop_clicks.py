@@ -43,7 +43,8 @@ def megabytes():
     """What the environment that was made takes on disk."""
     from search_imagery_by_text import settings
 
-    files = (os.path.join(folder, name) for folder, _, names in os.walk(settings.environment_folder()) for name in names)
+    made = settings.environment_folder()
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(made) for name in names)
     return sum(os.lstat(path).st_size for path in files) / 1e6
 
 

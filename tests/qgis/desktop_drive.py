@@ -9,10 +9,12 @@ import os
 import sys
 import time
 import traceback
+from collections import Counter
 
 import qgis.utils
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsRectangle
 from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import QApplication, QDialog, QDockWidget
 from qgis.utils import iface
 
@@ -25,6 +27,27 @@ def picture(name, widget=None):
     path = os.path.join(OUT, name + ".png")
     (widget or iface.mainWindow()).grab().save(path)
     facts["pictures"].append(path)
+
+
+def light(colour):
+    """Relative luminance, as WCAG defines it."""
+    parts = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+             for part in (colour.redF(), colour.greenF(), colour.blueF())]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrasts(dock):
+    """Of the words of some parts: between their ground, the most frequent colour, and what differs most from it."""
+    found = {}
+    for name, widget in (("summary", dock.search.summary), ("index", dock.search.index.words),
+                         ("button", dock.search.button), ("confidence", dock.search.confidence_words)):
+        image = widget.grab().toImage()
+        seen = Counter(image.pixel(x, y) for x in range(3, image.width() - 3) for y in range(3, image.height() - 3))
+        ground = light(QColor(seen.most_common(1)[0][0]))
+        found[name] = max((max(one, ground) + 0.05) / (min(one, ground) + 0.05)
+                          for one in (light(QColor(value)) for value in seen))
+        facts["darkness"] = light(dock.palette().window().color())
+    return found
 
 
 def after(seconds):
@@ -87,6 +110,8 @@ def scenario():
     facts["hits"] = dock.search.view.model().rowCount()
     facts["words"] = iface.messageBar().currentItem().text() if iface.messageBar().currentItem() else ""
     picture("places")
+    facts["ratio"], facts["picture_side"] = dock.devicePixelRatioF(), dock.search.view.thumbnails._side
+    facts["contrasts"] = contrasts(dock)
     dock.search.confidence.setValue(85)
     first = dock.search.view.model().index(0, 0)
     dock.search.view.setCurrentIndex(first)

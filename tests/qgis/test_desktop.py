@@ -31,8 +31,8 @@ def desktop(tmp_path):
     runtime.mkdir(mode=0o700)
     out.mkdir()
 
-    def run(plugins, python, raster, limit=600, language="en", **variables):
-        profile = f"{PROFILE}\n[locale]\noverrideFlag=true\nuserLocale={language}\n"
+    def run(plugins, python, raster, limit=600, language="en", theme="default", screen="1600x1000", **variables):
+        profile = f"{PROFILE}\n[locale]\noverrideFlag=true\nuserLocale={language}\n\n[UI]\nUITheme={theme}\n"
         (home / "profiles" / "default" / "QGIS" / "QGIS3.ini").write_text(profile)
         environment = {
             "PATH": "/usr/bin:/bin", "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "LANG": "C.UTF-8",
@@ -42,7 +42,7 @@ def desktop(tmp_path):
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"), **variables,
         }
         done = subprocess.run(
-            ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", "/usr/bin/qgis.bin", "--noversioncheck", "--nologo",
+            ["xvfb-run", "-a", "-s", f"-screen 0 {screen}x24", "/usr/bin/qgis.bin", "--noversioncheck", "--nologo",
              "--profiles-path", str(home), "--code", str(HERE / "desktop_drive.py")],
             env=environment, capture_output=True, text=True, timeout=limit)
         pictures = os.environ.get("RSVLM_SCREENSHOTS")
@@ -66,6 +66,15 @@ def test_every_state_of_the_panel(desktop, fake_plugins, raster_file):
     assert {Path(path).stem for path in facts["pictures"]} == {
         "searching", "places", "place", "heatmap", "outlines", "threshold", "describe", "options"}
     assert not facts["welcome"]
+
+
+@pytest.mark.desktop
+def test_a_dark_theme_on_a_fine_screen(desktop, fake_plugins, raster_file):
+    """Words stand out from what is behind them, and pictures have as many pixels as the screen."""
+    facts = desktop(fake_plugins, sys.executable, raster_file, theme="Night Mapping", screen="3000x1900",
+                    QT_SCALE_FACTOR="2")
+    assert facts["hits"] == 20 and facts["ratio"] == 2 and facts["picture_side"] == 216
+    assert facts["darkness"] < 0.3 and min(facts["contrasts"].values()) >= 4.5, facts["contrasts"]
 
 
 @pytest.mark.desktop
@@ -123,7 +132,7 @@ def test_from_nothing_to_a_saved_layer_with_real_clicks(desktop, fake_plugins, r
 @pytest.mark.desktop
 @pytest.mark.real
 def test_from_nothing_to_a_saved_layer_with_the_real_packages(desktop, plugins, barnarp):
-    """The same with what people get: RSVLM_WHEELHOUSE is a folder that `pip download -r requirements-light.txt` made."""
+    """The same with what people get: RSVLM_WHEELHOUSE is a folder made by `pip download -r requirements-light.txt`."""
     wheels = os.environ.get("RSVLM_WHEELHOUSE")
     if not wheels or not shutil.which("xdotool"):
         pytest.skip("no folder of wheels (set RSVLM_WHEELHOUSE)" if not wheels else "no xdotool")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import assert_it_does_not_stand_still
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
@@ -18,6 +19,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsRectangle,
 )
+from qgis.PyQt.QtGui import QColor
 
 
 @pytest.fixture
@@ -48,6 +50,15 @@ def qgis_server(raster_file, tmp_path):
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def qgis_server_wcs(qgis_server):
+    """The same, where its WCS is installed."""
+    with urllib.request.urlopen(f"{qgis_server}/ows?SERVICE=WCS&REQUEST=GetCapabilities", timeout=120) as answer:
+        if b"WCS_Capabilities" not in answer.read():
+            pytest.skip("QGIS Server without WCS (Debian: qgis-server-wcs)")
+    return qgis_server
 
 
 @pytest.fixture
@@ -167,7 +178,7 @@ def test_coverages_and_databases_become_files_with_the_rasters_pixels_and_are_se
         dock, raster_file, tmp_path, until, window, kind, request):
     from osgeo import gdal
 
-    layer = coverage(request.getfixturevalue("qgis_server")) if kind == "wcs" else in_database(
+    layer = coverage(request.getfixturevalue("qgis_server_wcs")) if kind == "wcs" else in_database(
         request.getfixturevalue("database"), kind)
     assert layer.isValid(), layer.error().message()
     QgsProject.instance().addMapLayer(layer)
@@ -191,6 +202,49 @@ def test_coverages_and_databases_become_files_with_the_rasters_pixels_and_are_se
     hits = [one for one in QgsProject.instance().mapLayers().values() if one.name().startswith("Places")]
     assert len(hits) == 1 and hits[0].crs().authid() == "EPSG:25832", window.words()
     assert hits[0].featureCount() == 20 and box.buffered(1).contains(hits[0].extent())
+
+
+def painted(raster_file, kind):
+    """A layer that is no plain file, of the raster's pixels or of one of its bands."""
+    from osgeo import gdal
+    from qgis.core import QgsColorRampShader, QgsRasterShader, QgsSingleBandPseudoColorRenderer
+
+    if kind == "memory":
+        gdal.GetDriverByName("GTiff").CreateCopy("/vsimem/ortho.tif", gdal.Open(str(raster_file)))
+        return QgsRasterLayer("/vsimem/ortho.tif", kind)
+    if kind == "virtual":
+        made = gdal.BuildVRT("/vsimem/ortho.vrt", [str(raster_file)])
+        words = made.GetMetadata("xml:VRT")[0]
+        return QgsRasterLayer(words, kind)
+    layer = QgsRasterLayer(str(raster_file), kind)
+    function = QgsColorRampShader(0, 255)
+    function.setColorRampItemList([QgsColorRampShader.ColorRampItem(value, QColor(255 - value, 0, value), "")
+                                   for value in (0, 255)])
+    shader = QgsRasterShader()
+    shader.setRasterShaderFunction(function)
+    layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader))
+    return layer
+
+
+@pytest.mark.parametrize("kind", ["memory", "virtual", "coloured"])
+def test_what_lies_in_memory_or_is_coloured_by_its_style_is_drawn_and_searched(dock, raster_file, until, window, kind):
+    layer = painted(raster_file, kind)
+    assert layer.isValid()
+    QgsProject.instance().addMapLayer(layer)
+    dock.layer.setLayer(layer)
+    assert not dock.search.index.isVisibleTo(dock)
+    dock.search.text.lineEdit().setText("houses")
+    dock.search.button.click()
+    until(lambda: not dock._session.busy and not dock.web.busy)
+    hits = [one for one in QgsProject.instance().mapLayers().values() if one.name().startswith("Places")]
+    assert len(hits) == 1 and hits[0].crs().authid() == "EPSG:25832", window.words()
+    _, pixels = read(next(iter(dock.web._files.values())))
+    from osgeo import gdal
+
+    truth = gdal.Open(str(raster_file)).ReadAsArray().astype(int)
+    assert pixels.shape == (4, *truth.shape[1:])
+    expected = truth if kind != "coloured" else np.stack([255 - truth[0], 0 * truth[0], truth[0]])
+    assert np.abs(pixels[:3].astype(int) - expected).mean() < 3
 
 
 def test_tiles_that_never_arrive_are_told_as_holes_and_stay_transparent(engine, server, raster_file, tmp_path, until,
@@ -249,7 +303,8 @@ def test_metres_per_unit_in_a_coordinate_system_of_ones_own(engine):
 
     crs = QgsCoordinateReferenceSystem.fromProj("+proj=tmerc +lon_0=9 +a=6378137 +rf=298.2572 +to_meter=0.3048")
     assert crs.isValid() and not crs.authid()
-    assert export.metres_per_unit(crs, QgsPointXY(100.0, 16_000_000.0), 100.0) == pytest.approx((0.3048, 0.3048), rel=0.01)
+    measured = export.metres_per_unit(crs, QgsPointXY(100.0, 16_000_000.0), 100.0)
+    assert measured == pytest.approx((0.3048, 0.3048), rel=0.01)
 
 
 def test_the_panel_draws_a_service_once_and_searches_it(dock, server, raster_file, until, window):
@@ -273,6 +328,27 @@ def test_the_panel_draws_a_service_once_and_searches_it(dock, server, raster_fil
     assert len(hits) == 2 and all(one.crs().authid() == "EPSG:3857" for one in hits)
     assert middle(raster_file, 170).contains(hits[0].extent())
     assert layer not in dock.search.view.thumbnails._layers  # pictures ask no server again
+
+
+def test_the_window_does_not_stand_still_while_a_service_is_drawn(dock, server, raster_file, until, window):
+    layer = xyz(server, "xyz")
+    QgsProject.instance().addMapLayer(layer)
+    dock.layer.setLayer(layer)
+    dock.search.sizes.setText("0.5")
+    dock.search.text.lineEdit().setText("houses")
+    shift = iter(range(0, 60, 5))
+
+    def go():
+        box = middle(raster_file, 300)
+        box.grow(next(shift))  # another place, so that it is drawn anew
+        dock.where.set_rectangle(box, QgsCoordinateReferenceSystem("EPSG:3857"))
+        asked = count(server)
+        dock.search.button.click()
+        until(lambda: not dock.web.busy and not dock._session.busy)
+        assert count(server) > asked
+
+    dock.show()
+    assert_it_does_not_stand_still(until, go)
 
 
 def test_what_costs_much_is_asked_first(dock, server, raster_file, until, monkeypatch):

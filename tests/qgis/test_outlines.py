@@ -1,0 +1,153 @@
+"""Outlining in the panel: thresholds, review, undo, appending; offscreen, against the fake engine."""
+
+import os
+
+import pytest
+from driving import results, shown
+from qgis.core import QgsProject, QgsRectangle
+
+
+def outline(dock, until, text="building; road"):
+    dock.outline.text.setText(text)
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    return next(layer for layer in results() if layer.name().startswith("Outlines"))
+
+
+def test_outlines_give_a_layer_and_say_the_threshold(dock, until):
+    dock.outline.text.setText("building; road")
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    layer = results()[0]
+    assert layer.fields().indexOf("area_m2") >= 0 and layer.featureCount() == 12
+    assert "21 %" in dock.outline.summary.text() and "building" in dock.outline.summary.text()
+
+
+def test_the_threshold_slider_shows_its_mask_at_once_and_makes_outlines_when_asked(dock, until, monkeypatch):
+    layer = outline(dock, until)
+    dock.outline.threshold.setValue(40)
+    previews = [preview for preview in results() if preview.name().startswith("Preview")]
+    assert [preview.renderer().band() for preview in previews] == [1, 2]
+    items = previews[0].renderer().shader().rasterShaderFunction().colorRampItemList()
+    assert items[0].value == pytest.approx(0.4) and items[0].color.alpha() == 0 and items[1].color.alpha() > 100
+    assert not shown(layer) and not dock.outline.automatic.isChecked()
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    assert sent[0].op == "polygons" and sent[0].params["threshold"] == [0.4, 0.4]  # no second look
+    again = [made for made in results() if made.name() == "Outlines: building; road" and made is not layer]
+    assert [made.featureCount() for made in again] == [7] and "building; road" in again[0].metadata().abstract()
+    assert not [preview for preview in results() if preview.name().startswith("Preview")]
+    dock.outline.threshold.setValue(60)
+    dock.outline.automatic.setChecked(True)
+    assert not [preview for preview in results() if preview.name().startswith("Preview")]
+
+
+def test_a_class_may_have_its_own_threshold(dock, until, monkeypatch, window):
+    outline(dock, until)
+    assert dock.outline.of.isVisibleTo(dock.outline) and dock.outline.threshold.value() == 21
+    dock.outline.of.setCurrentIndex(2)
+    dock.outline.threshold.setValue(60)
+    previews = [preview for preview in results() if preview.name().startswith("Preview")]
+    limits = [p.renderer().shader().rasterShaderFunction().colorRampItemList()[0].value for p in previews]
+    assert limits == pytest.approx([0.21, 0.6])
+    dock.outline.of.setCurrentIndex(1)
+    assert dock.outline.threshold.value() == 21
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    dock.outline.refine.setCurrentIndex(1)
+    dock.outline.button.click()
+    assert "one threshold" in window.words() and not sent
+    dock.outline.refine.setCurrentIndex(0)
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    assert sent[0].params["threshold"] == [0.21, 0.6] and "road: 3 outlines, threshold 60 %" in (
+        dock.outline.summary.text())
+
+
+def test_what_the_kept_scores_cannot_answer_is_asked_afresh(dock, until, monkeypatch):
+    outline(dock, until)
+    first = dict(dock.outline._kept)
+    dock.outline.threshold.setValue(40)
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    dock.outline.refine.setCurrentIndex(1)
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    dock.outline.refine.setCurrentIndex(0)
+    dock.outline.text.setText("building")
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    os.remove(dock.outline._kept["cosines"])
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    dock.outline.smallest.setValue(20)
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    assert [request.op for request in sent] == ["segment", "segment", "segment", "polygons"]
+    assert sent[-1].params["min_area_m2"] == 20
+    assert not os.path.exists(first["scores"]) and not os.path.exists(first["cosines"])  # the disk is not filled
+
+
+def test_outlines_are_discarded_undone_and_saved(dock, until):
+    layer = outline(dock, until)
+    view = dock.outline.view
+    view.setCurrentIndex(view.model().index(1, 0))
+    gone = view.selected()[0].fid
+    dock.outline.discard_button.click()
+    assert view.model().rowCount() == 11 and layer.featureCount() == 11 and layer.isEditable()
+    dock.outline.undo.click()
+    assert view.model().rowCount() == 12 and gone in {feature.id() for feature in layer.getFeatures()}
+    view.setCurrentIndex(view.model().index(1, 0))
+    dock.outline.discard()
+    dock.outline.save.click()
+    assert not layer.isEditable() and layer.featureCount() == 11 and view.model().rowCount() == 11
+
+
+def test_outlines_are_appended_with_mapped_fields_in_the_layers_crs(dock, until):
+    from qgis.core import QgsVectorLayer
+    from search_imagery_by_text.gui.append_dialog import AppendDialog, append
+
+    layer = outline(dock, until)
+    mine = QgsVectorLayer(
+        "MultiPolygon?crs=EPSG:4326&field=kind:string&field=confidence:double&field=note:string", "mine", "memory")
+    QgsProject.instance().addMapLayer(mine)
+    dialog = AppendDialog(layer, [])
+    dialog.target.setLayer(mine)
+    assert dialog._expressions() == {"confidence": '"confidence"'}
+    assert append(layer, [], mine, {**dialog._expressions(), "kind": "upper(\"text\")"})
+    features = list(mine.getFeatures())
+    assert len(features) == 12 and {feature["kind"] for feature in features} == {"BUILDING", "ROAD"}
+    assert all(0 < feature["confidence"] <= 1 for feature in features)
+    assert QgsRectangle(8.99, 51.4, 9.02, 51.5).contains(features[0].geometry().boundingBox())
+    mine.undoStack().undo()
+    assert mine.featureCount() == 0
+    mine.rollBack()
+
+
+def test_selected_polygons_keep_only_the_outlines_that_meet_them(dock, until):
+    from qgis.core import QgsFeature, QgsGeometry, QgsVectorLayer
+    from search_imagery_by_text.gui import where
+
+    districts = QgsVectorLayer("Polygon?crs=EPSG:25832", "districts", "memory")
+    QgsProject.instance().addMapLayer(districts)
+    shapes = [QgsGeometry.fromWkt(words) for words in (
+        "POLYGON((500000 5700000, 500400 5700000, 500000 5699700, 500000 5700000))",
+        "POLYGON((500380 5699720, 500400 5699720, 500400 5699700, 500380 5699720))")]
+    for shape in shapes:
+        feature = QgsFeature()
+        feature.setGeometry(shape)
+        districts.dataProvider().addFeature(feature)
+    districts.selectAll()
+    dock.where.choice.setCurrentIndex(where.POLYGONS)
+    dock.outline.text.setText("building")
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    layer = next(one for one in results() if one.name().startswith("Outlines"))
+    assert 0 < layer.featureCount() < 12 and layer.featureCount() == dock.outline.view.model().rowCount()
+    both = QgsGeometry.unaryUnion(shapes)
+    assert all(feature.geometry().intersects(both) for feature in layer.getFeatures())
