@@ -84,7 +84,8 @@ class WebLayers(QObject):
         exporter.progressed.connect(lambda done, total: self.progressed.emit(done, total, "parts", None))
         exporter.ended.connect(ended)
         self._exporter = exporter
-        self.begun.emit(tr("Drawing “{}”…").format(layer.name()))
+        self.begun.emit(tr("Drawing “{}”: about {} requests, {:.0f} MB…").format(
+            layer.name(), grid.requests, max(1.0, grid.megabytes)))
         exporter.start()
 
     def confirm(self, layer: QgsRasterLayer, grid: export.Plan) -> bool:

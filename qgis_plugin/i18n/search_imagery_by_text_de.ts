@@ -400,8 +400,8 @@ Lassen Sie es mit demselben Ordner noch einmal laufen, um Abgebrochenes fortzuse
    <translation>{} × {} Pixel zu {:g} m werden gezeichnet: etwa {} Anfragen.</translation>
   </message>
   <message>
-   <source>Drawing “{}”…</source>
-   <translation>„{}“ wird gezeichnet…</translation>
+   <source>Drawing “{}”: about {} requests, {:.0f} MB…</source>
+   <translation>„{}“ wird gezeichnet: etwa {} Anfragen, {:.0f} MB…</translation>
   </message>
   <message>
    <source>Drawn rectangle</source>

@@ -400,8 +400,8 @@ Ejecútelo de nuevo con la misma carpeta para continuar lo interrumpido. Todo se
    <translation>Dibujando {} × {} píxeles de {:g} m: unas {} peticiones.</translation>
   </message>
   <message>
-   <source>Drawing “{}”…</source>
-   <translation>Dibujando «{}»…</translation>
+   <source>Drawing “{}”: about {} requests, {:.0f} MB…</source>
+   <translation>Dibujando «{}»: unas {} peticiones, {:.0f} MB…</translation>
   </message>
   <message>
    <source>Drawn rectangle</source>

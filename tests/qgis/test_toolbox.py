@@ -1,11 +1,11 @@
 """The algorithms where Processing uses them: model designer, batch, each with help, icon and typed parameters."""
 
+import json
+
 import pytest
 from qgis.core import (
     QgsApplication,
     QgsProcessingAlgorithm,
-    QgsProcessingContext,
-    QgsProcessingFeedback,
     QgsProcessingModelAlgorithm,
     QgsProcessingModelChildAlgorithm,
     QgsProcessingModelChildParameterSource,
@@ -71,24 +71,26 @@ def test_a_model_searches_and_buffers_what_was_found(provider, raster_file):
     assert layer.featureCount() == 5 and layer.fields().indexOf("confidence") >= 0
 
 
-def test_a_batch_of_rasters_gives_a_result_each(provider, tmp_path):
-    """The dialog's own code carries the rows out, one after another."""
+def test_a_batch_of_rasters_gives_a_result_each(provider, tmp_path, monkeypatch):
+    """Processing's own batch dialog, with a saved batch loaded into its table."""
     from conftest import write_raster
     from processing.core.Processing import Processing
     from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
+    from processing.gui.BatchPanel import BatchPanel
+    from qgis.PyQt.QtWidgets import QFileDialog
 
     Processing.initialize()
-    algorithm = QgsApplication.processingRegistry().createAlgorithmById("rsvlm:searchbytext")
-    rasters = [write_raster(tmp_path / f"{number}.tif", size=(120, 160)) for number in range(2)]
-    rows = [{"INPUT": str(path), "TEXT": "houses", "TOP": 3 + number, "OUTPUT": str(tmp_path / f"{number}.gpkg")}
-            for number, path in enumerate(rasters)]
-    dialog = BatchAlgorithmDialog(algorithm)
-    assert dialog.algorithm().id() == "rsvlm:searchbytext"
-    feedback, context = QgsProcessingFeedback(), QgsProcessingContext()
-    for row in rows:
-        good, message = algorithm.checkParameterValues(row, context)
-        assert good, message
-        _, ok = algorithm.create().run(row, context, feedback)
-        assert ok, feedback.textLog()
+    rows = []
+    for number in range(2):
+        path = write_raster(tmp_path / f"{number}.tif", size=(120, 160))
+        parameters = {"INPUT": repr(str(path)), "TEXT": "'houses'", "TOP": str(3 + number)}
+        outputs = {"OUTPUT": str(tmp_path / f"{number}.gpkg")}
+        rows.append({BatchPanel.PARAMETERS: parameters, BatchPanel.OUTPUTS: outputs})
+    (tmp_path / "batch.json").write_text(json.dumps(rows))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *words: (str(tmp_path / "batch.json"), ""))
+    dialog = BatchAlgorithmDialog(QgsApplication.processingRegistry().createAlgorithmById("rsvlm:searchbytext"))
+    dialog.mainWidget().load()
+    dialog.mainWidget().checkLoadLayersOnCompletion.setChecked(False)
+    dialog.runAlgorithm()
     dialog.close()
-    assert [QgsVectorLayer(row["OUTPUT"]).featureCount() for row in rows] == [3, 4]
+    assert [QgsVectorLayer(str(tmp_path / f"{number}.gpkg")).featureCount() for number in range(2)] == [3, 4]
