@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from qgis.PyQt.QtCore import QObject, pyqtSignal
 from qgis.PyQt.QtWidgets import QMessageBox
 
 from .. import export, layers, settings
-from ..protocol import BackendError
+from ..protocol import BackendError, Remaining
 from ..translate import tr
 
 ASK_FROM = 200  # requests; fewer are what one glance at the map costs
@@ -22,7 +23,7 @@ class WebLayers(QObject):
 
     Signals:
         begun: What begins.
-        progressed: done, total, unit, None.
+        progressed: done, total, unit, and seconds left, or None while they are not known.
         ended: A warning or an empty string; None or the fault.
     """
 
@@ -74,15 +75,20 @@ class WebLayers(QObject):
         def ended(holes: int, fault: BackendError | None) -> None:
             self._exporter = None
             exporter.deleteLater()
-            if fault is None and layers.alive(layer) is not None:
-                self._files[key] = path
-                self._show(layer, path)
+            if layers.alive(layer) is not None:
+                layer.willBeDeleted.disconnect(exporter.cancel)
+                if fault is None:
+                    self._files[key] = path
+                    self._show(layer, path)
             self.ended.emit(export.holes_told(holes) if holes else "", fault)
             if fault is None:
                 then(path)
 
-        exporter.progressed.connect(lambda done, total: self.progressed.emit(done, total, "parts", None))
+        remaining = Remaining()
+        exporter.progressed.connect(lambda done, total: self.progressed.emit(
+            done, total, "parts", remaining.update(time.monotonic(), done, total, "parts")))
         exporter.ended.connect(ended)
+        layer.willBeDeleted.connect(exporter.cancel)  # nobody would see what a server still gives
         self._exporter = exporter
         self.begun.emit(tr("Drawing “{}”: about {} requests, {:.0f} MB…").format(
             layer.name(), grid.requests, max(1.0, grid.megabytes)))

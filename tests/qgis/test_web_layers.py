@@ -351,6 +351,33 @@ def test_the_window_does_not_stand_still_while_a_service_is_drawn(dock, server, 
     assert_it_does_not_stand_still(until, go)
 
 
+@pytest.mark.parametrize("event", ["close the project", "remove the layer", "leave"])
+def test_in_the_middle_of_drawing(dock, server, raster_file, until, monkeypatch, event):
+    """No exception, no result, no half-written file."""
+    from search_imagery_by_text import settings
+
+    trouble = []
+    monkeypatch.setattr(sys, "excepthook", lambda *what: trouble.append(what))
+    before = set(os.listdir(settings.scratch_folder()))
+    layer = xyz(server, "xyz")
+    QgsProject.instance().addMapLayer(layer)
+    dock.layer.setLayer(layer)
+    dock.where.set_rectangle(middle(raster_file, 900), QgsCoordinateReferenceSystem("EPSG:3857"))
+    dock.search.sizes.setText("0.5")
+    dock.search.text.lineEdit().setText("houses")
+    done = []
+    dock.web.progressed.connect(lambda *numbers: done.append(numbers))
+    dock.search.button.click()
+    until(lambda: bool(done))
+    assert dock.web.busy
+    {"close the project": QgsProject.instance().clear, "leave": dock.leave,
+     "remove the layer": lambda: QgsProject.instance().removeMapLayer(layer)}[event]()
+    until(lambda: not dock.web.busy and not dock._session.busy)
+    assert not trouble
+    assert not [one for one in QgsProject.instance().mapLayers().values() if one.name().startswith("Places")]
+    assert set(os.listdir(settings.scratch_folder())) == before
+
+
 def test_what_costs_much_is_asked_first(dock, server, raster_file, until, monkeypatch):
     layer = xyz(server, "xyz")
     QgsProject.instance().addMapLayer(layer)
