@@ -75,6 +75,7 @@ class SearchTab(QWidget):
         self.top.setAccessibleName(tr("Number of places"))
         self.sizes = QLineEdit()
         self.sizes.setPlaceholderText(tr("automatic"))
+        self.sizes.setAccessibleName(tr("Pixel sizes (m)"))
         self.sizes.setToolTip(tr("Metres per pixel to look at, separated by commas: small objects need small ones"))
 
         first = QHBoxLayout()

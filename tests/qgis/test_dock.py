@@ -1,11 +1,14 @@
 """The panel itself: its child, faults, cancelling, standstills, descriptions; offscreen, against the fake engine."""
 
+import operator
 import os
 import time
 
 import pytest
 from driving import assert_it_does_not_stand_still, results, search
 from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsRectangle
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import QAbstractButton
 
 
 def test_the_raster_is_chosen_and_nothing_runs(dock):
@@ -195,3 +198,42 @@ def test_a_raster_without_a_crs_asks_for_one_and_takes_it(dock, until, window, t
     assert (copy.ReadAsArray() == original.ReadAsArray()).all() and copy.GetRasterBand(1).GetNoDataValue() == 0
     search(dock, until, "houses")
     assert [found.crs().authid() for found in results() if found.name().startswith("Places")] == ["EPSG:3006"]
+
+
+PARTS = {
+    "search": ("text", "button", "top", "sizes", "index.button", "confidence", "heatmap", "view", "examples.undo",
+               "examples.clear_all"),
+    "outline": ("text", "button", "threshold", "automatic", "of", "refine", "smallest", "view", "discard_button",
+                "undo", "save", "append"),
+    "describe": ("draw", "button", "question", "ask", "answers", "copy", "clear_all"),
+}
+
+
+@pytest.mark.parametrize("tab", PARTS)
+def test_everything_is_reached_with_the_tab_key_and_has_a_name(dock, until, tab):
+    page = getattr(dock, tab)
+    dock.show()
+    dock.tabs.setCurrentWidget(page)
+    if tab == "search":
+        search(dock, until, "houses")
+        dock.search.view.setCurrentIndex(dock.search.view.model().index(0, 0))
+        dock.search.add_examples("like")
+    elif tab == "outline":
+        dock.outline.text.setText("building; road")
+        dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    if tab == "outline":
+        dock.outline.view.setCurrentIndex(dock.outline.view.model().index(0, 0))
+        dock.outline.discard()
+    reached, at = set(), dock.layer.box
+    while at not in reached:
+        reached.add(at)
+        at = at.nextInFocusChain()
+    reached = {one for one in reached if one.isVisible() and one.focusPolicy() & Qt.FocusPolicy.TabFocus}
+    around = {"raster": dock.layer.box, "more": dock.layer.more, "where": dock.where.choice, "draw": dock.where.draw}
+    wanted = {**around, **{name: operator.attrgetter(name)(page) for name in PARTS[tab]}}
+    assert not [name for name, part in wanted.items() if part not in reached]
+    assert dock.tabs.tabBar() in reached
+    nameless = [name for name, part in wanted.items()
+                if not part.accessibleName() and not (isinstance(part, QAbstractButton) and part.text())]
+    assert not nameless

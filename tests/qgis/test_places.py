@@ -179,20 +179,3 @@ def test_texts_differ_by_more_than_colour(dock, until):
     assert lines[0].strokeColor() != lines[1].strokeColor() and lines[0].strokeStyle() != lines[1].strokeStyle()
     words = [dock.search.view.model().index(row, 0).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(2)]
     assert "houses" in words[0] and "forest" in words[1]
-
-
-def test_everything_is_reached_with_the_tab_key(dock, until):
-    search(dock, until, "houses")
-    dock.show()
-    reached, at = set(), dock.layer.box
-    while at not in reached:
-        reached.add(at)
-        at = at.nextInFocusChain()
-    reached = {one for one in reached if one.isVisible() and one.focusPolicy() & Qt.FocusPolicy.TabFocus}
-    wanted = {dock.layer.box, dock.layer.more, dock.where.choice, dock.where.draw, dock.tabs.tabBar(), dock.search.text,
-              dock.search.button, dock.search.top, dock.search.sizes, dock.search.index.button, dock.search.confidence,
-              dock.search.heatmap, dock.search.view}
-    assert not [one.accessibleName() or type(one).__name__ for one in wanted - reached]
-    nameless = [one for one in wanted if not (
-        one.accessibleName() or getattr(one, "text", str)() or one is dock.tabs.tabBar() or one is dock.search.sizes)]
-    assert not nameless
