@@ -30,14 +30,15 @@ from rsvlm_core.errors import DataError, RsvlmError, UsageError
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.tokenizer import Tokenizer
 from rsvlm_core.settings import cache_dir
-from training.augment import View, colour, random_view, take_views
+from training.augment import colour, random_view, take_views
 from training.bank import ImageBank
 from training.curves import draw_curves
 from training.localize.start import load_start
 from training.losses import ground_alignment
 from training.recipe import SetSpec
 from training.state import save_state
-from training.tags import Concepts, TagRule, box_plane, cell_tags, tag_loss
+from training.tag_batches import TagBatch, TagBatches
+from training.tags import Concepts, TagRule, tag_loss
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class AlignRecipe:
 
     Attributes (those of photos; the others as there):
         run: A run's folder, or a model's folder, to start from.
+        cached_batches: Of tagged views, kept as the frozen trunk's maps (`tag_batches`).
         temperature: tau of the loss.
         mask_siblings: Take the other photos of an image out of the denominator.
         jitter_m: Each photo's place is moved by up to so many metres in every step, as positions of cameras are off.
@@ -61,6 +63,7 @@ class AlignRecipe:
     tags: dict[str, TagRule] = field(default_factory=dict)
     learn: tuple[str, ...] = ("visual.dense.",)
     size: int = 256
+    cached_batches: int = 0
     lr: float = 2e-3
     weight_decay: float = 0.02
     scale: float | None = None
@@ -94,37 +97,6 @@ class AlignRecipe:
             raise UsageError(f"The recipe {path} cannot be used: {error}.") from None
 
 
-class TagBatches:
-    """Views of tagged images; a batch is a function of the step."""
-
-    def __init__(self, recipe: AlignRecipe, concepts: Concepts, stride: int) -> None:
-        self.recipe, self.concepts, self.side = recipe, concepts, recipe.size // stride
-        self.banks = {n: ImageBank(recipe.sets[n], cache_dir() / "banks") for n in recipe.mixture}
-
-    def __call__(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Images [B, 3, S, S] in 0..1, allowed [B, h, w, C], main [B, C], weights [B]."""
-        r = self.recipe
-        rng = np.random.default_rng([r.seed, step])
-        images, allowed, main, weights = [], [], [], []
-        for name, count in r.mixture.items():
-            bank, rule = self.banks[name], r.tags[name]
-            picks = rng.integers(len(bank), size=count)
-            views = [random_view(rng, 1.0, True, *r.zoom) for _ in range(count)]
-            source = np.stack([bank.images[i] for i in picks])
-            images.append(colour(take_views(source, views, r.size), rng, 1.0))
-            for i, view in zip(picks, views, strict=True):
-                label = self._plane(bank.labels[i], view) if bank.labels is not None and rule.labels else None
-                boxes = self._plane(box_plane(rule, bank.meta[i], source.shape[1]), view) if rule.boxes else None
-                a, m = cell_tags(rule, self.concepts, label, boxes, bank.meta[i], self.side)
-                allowed.append(a)
-                main.append(m)
-                weights.append(rule.weight)
-        return torch.cat(images), torch.stack(allowed), torch.stack(main), torch.tensor(weights)
-
-    def _plane(self, plane: np.ndarray, view: View) -> Tensor:
-        return take_views(plane[None, ..., None], [view], self.recipe.size, nearest=True)[0, 0].round()
-
-
 class PhrasePool:
     """Frozen text vectors of every concept's phrases."""
 
@@ -141,16 +113,21 @@ class PhrasePool:
 
 
 def tag_step(
-    model: Mammut, batch: tuple[Tensor, Tensor, Tensor, Tensor], vectors: Tensor, overlaps: Tensor, scale: float
+    model: Mammut, batch: TagBatch, vectors: Tensor, overlaps: Tensor, scale: float
 ) -> Tensor:
     """The loss of a tagged batch."""
-    images, allowed, main, weights = batch
-    x = model.visual.normalise(images).contiguous(memory_format=torch.channels_last)
-    logits = scale * model.visual.pixels(x) @ vectors.t()
+    if batch.maps is None:
+        pixels = model.visual.pixels(model.visual.normalise(batch.images).contiguous(memory_format=torch.channels_last))
+    else:
+        assert model.visual.dense is not None
+        dense = model.visual.dense([m.float().contiguous(memory_format=torch.channels_last) for m in batch.maps])
+        pixels = torch.nn.functional.normalize(dense.permute(0, 2, 3, 1), dim=-1)
+    logits = scale * pixels @ vectors.t()
     total = logits.new_zeros(())
-    for weight in torch.unique(weights).tolist():
-        rows = weights == weight
-        total = total + weight * rows.float().mean() * tag_loss(logits[rows], allowed[rows], main[rows], overlaps)
+    for weight in torch.unique(batch.weights).tolist():
+        rows = batch.weights == weight
+        cost = tag_loss(logits[rows], batch.allowed[rows], batch.main[rows], overlaps, batch.rivals[rows])
+        total = total + weight * rows.float().mean() * cost
     return total
 
 
@@ -178,7 +155,8 @@ def photo_step(model: Mammut, bank: ImageBank, rng: np.random.Generator, recipe:
     if target.shape[1] != model.cfg.embed_dim:
         raise UsageError(
             f"The photos' vectors have {target.shape[1]} numbers, the model's {model.cfg.embed_dim}.",
-            "Start from a model whose embed_dim is that of the ground encoder.")
+            "Start from a model whose embed_dim is that of the ground encoder.",
+        )
     x = model.visual.normalise(images).contiguous(memory_format=torch.channels_last)
     tokens, maps = model.visual.grid(x)
     loss = torch.zeros(())
@@ -215,7 +193,10 @@ def align(recipe: AlignRecipe, folder: Path) -> None:
     tagged = bool(recipe.tags)
     if tagged:
         concepts = Concepts.from_dict(recipe.concepts)
-        batches, pool = TagBatches(recipe, concepts, model.visual.dense_stride), PhrasePool(model, tokenizer, concepts)
+        batches = TagBatches(recipe.sets, recipe.tags, recipe.mixture, concepts, recipe.seed, recipe.size, recipe.zoom)
+        frozen = not any(p.requires_grad for p in model.visual.trunk.parameters())
+        batches.prepare(model, recipe.cached_batches if frozen else 0)
+        pool = PhrasePool(model, tokenizer, concepts)
         overlaps = torch.from_numpy(concepts.overlaps)
     else:
         bank = ImageBank(next(iter(recipe.sets.values())), cache_dir() / "banks")

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from rsvlm_core.model.encoder import UInt8
 
+# Least side of a crop as a share of the image's: half its area. Closer ones lose what the caption says.
+CLOSEST = 0.7
+
 
 @dataclass(frozen=True)
 class View:
@@ -36,7 +39,7 @@ class View:
 
 
 def random_view(
-    rng: np.random.Generator, strength: float, turn: bool = True, low: float = 0.62, high: float = 1.2
+    rng: np.random.Generator, strength: float, turn: bool = True, low: float = CLOSEST, high: float = 1.2
 ) -> View:
     """A random crop and scale, any of the eight rotations and flips.
 

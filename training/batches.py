@@ -16,13 +16,13 @@ from torch import Tensor
 
 from rsvlm_core.errors import DataError
 from rsvlm_core.model.mammut import Mammut
-from training.augment import colour, random_view, take_views
+from training.augment import CLOSEST, colour, random_view, take_views
 from training.bank import ImageBank, left_out
-from training.data.captions import Caption, Style, draw, positive_matrix, positives
+from training.data.captions import Caption, Style, draw, normalise, positive_matrix, positives, sentences
 from training.features import FeatureBank
 from training.recipe import Recipe, Stage
 
-CLASS_SHARE = {"captions": 0.25, "sentences": 0.0, "classes": 1.0}
+CLASS_SHARE = {"captions": 0.15, "sentences": 0.0, "classes": 1.0}
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,16 @@ class Batch:
         texts: All B captions of the step, in global order.
         positives: [B, B] float32, P_ij = 1 where text j holds for image i.
         rows: This process's slice of the B.
+        neutral: [B, B] bool, P_ij that must not draw image i: its own sentence says more than the name of its class,
+            which other images' captions hold. The fine differences between images of a class are lost otherwise
+            (measured: docs/results.md).
     """
 
     images: Tensor
     texts: list[str]
     positives: Tensor
     rows: slice
+    neutral: Tensor
 
 
 class Batches:
@@ -72,6 +76,10 @@ class Batches:
                 raise DataError(f"Nothing of the set '{name}' is left to train on.", "Leave out less, or drop the set.")
         self.features: dict[str, FeatureBank] = {}
         self.facts = {name: [positives(m) for m in bank.meta] for name, bank in self.banks.items()}
+        self.said = {
+            name: [frozenset(normalise(s) for s in sentences(m)) for m in bank.meta]
+            for name, bank in self.banks.items()
+        }
 
     def metas(self) -> Iterator[dict[str, Any]]:
         """Every sample that may be trained on."""
@@ -101,7 +109,6 @@ class Batches:
         stage = self.recipe.stages[stage_number]
         rng = np.random.default_rng([self.recipe.seed, stage_number, step])
         captions: list[Caption] = []
-        facts: list[frozenset[str]] = []
         where: list[tuple[str, int]] = []
         for name, count in self.counts(stage).items():
             spec = self.recipe.sets[name]
@@ -112,18 +119,20 @@ class Batches:
                     number = int(rng.integers(stage.cached_texts))
                     source = np.random.default_rng([self.recipe.feature_seed, *name.encode(), int(i), number])
                 captions.append(draw(self.banks[name].meta[i], source, style))
-                facts.append(self.facts[name][i])
                 where.append((name, int(i)))
         # Interleaved, so that every process and every chunk gets of each set.
         order = rng.permutation(len(where))
-        captions, facts, where = ([seq[i] for i in order] for seq in (captions, facts, where))  # type: ignore[assignment]
+        captions, where = [captions[i] for i in order], [where[i] for i in order]
         share = len(where) // self.world
         rows = slice(self.rank * share, (self.rank + 1) * share)
         local = np.random.default_rng([self.recipe.seed, stage_number, step, self.rank + 1])
         make = self._cached if stage.cached_views else self._images
         images = make(stage, where[rows], captions[rows], local)
-        matrix = torch.from_numpy(positive_matrix(captions, facts).astype(np.float32))
-        return Batch(images, [c.text for c in captions], matrix, rows)
+        true = positive_matrix(captions, [self.facts[name][i] for name, i in where])
+        said = positive_matrix(captions, [self.said[name][i] for name, i in where])
+        sentence = [all(f in self.said[n][i] for f in c.facts) for c, (n, i) in zip(captions, where, strict=True)]
+        neutral = torch.from_numpy(true & ~said & np.array(sentence)[:, None] & stage.neutral_names)
+        return Batch(images, [c.text for c in captions], torch.from_numpy(true.astype(np.float32)), rows, neutral)
 
     def prepare(self, stage_number: int, model: Mammut, cache: Path) -> None:
         """Compute a stage's cached features from the model as it is now; nothing to do for stages without."""
@@ -134,7 +143,7 @@ class Batches:
             self.features[name] = FeatureBank(
                 model,
                 self.banks[name],
-                self.recipe.sets[name].views or stage.cached_views,
+                min(self.recipe.sets[name].views or stage.cached_views, stage.cached_views),
                 size,
                 self.image_size,
                 cache,
@@ -150,7 +159,7 @@ class Batches:
         rows = []
         for (name, i), drawn, caption in zip(where, draws, captions, strict=True):
             maps = self.features[name].maps
-            rows.append(maps[0 if caption.directional else int(drawn * len(maps)), i])
+            rows.append(maps[0 if caption.directional else int(drawn * len(maps))][i])
         return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2).float()
 
     def _images(
@@ -166,7 +175,7 @@ class Batches:
             ratio = min(1.0, self.image_size / source.shape[1])
             views = [
                 random_view(
-                    local, stage.augment, not captions[k].directional, 0.62 * ratio, 1.2 if ratio == 1.0 else 1.0
+                    local, stage.augment, not captions[k].directional, CLOSEST * ratio, 1.2 if ratio == 1.0 else 1.0
                 )
                 for _, k in picked
             ]

@@ -14,15 +14,22 @@ def row_normalise(positives: Tensor) -> Tensor:
     return out
 
 
-def multi_positive_info_nce(logits: Tensor, targets_i2t: Tensor, targets_t2i: Tensor) -> Tensor:
+def multi_positive_info_nce(
+    logits: Tensor, targets_i2t: Tensor, targets_t2i: Tensor, neutral: Tensor | None = None
+) -> Tensor:
     """`1/2 [-1/B sum T log softmax_j(S) - 1/B sum T' log softmax_i(S)]`; InfoNCE for T = T' = I.
 
     Args:
         logits: [B, B'] S = s * cosine of image i and text j.
         targets_i2t: [B, B'] rows over texts that sum to one.
         targets_t2i: [B', B] rows over images that sum to one.
+        neutral: [B, B'] bool, texts that are neither wanted nor unwanted for an image: out of its softmax over texts.
     """
-    i2t = -(targets_i2t * logits.log_softmax(1)).sum(1).mean()
+    over_texts = logits
+    if neutral is not None:
+        targets_i2t = row_normalise(targets_i2t.masked_fill(neutral, 0.0))
+        over_texts = logits.masked_fill(neutral, torch.finfo(logits.dtype).min)
+    i2t = -(targets_i2t * over_texts.log_softmax(1)).sum(1).mean()
     t2i = -(targets_t2i * logits.t().log_softmax(1)).sum(1).mean()
     return 0.5 * (i2t + t2i)
 

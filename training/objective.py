@@ -105,6 +105,12 @@ class SentenceTeacher:
         self._text, self._tokenizer, self._length, self._bf16, self._limit = text, tokenizer, length, bf16, limit
         self._known: dict[str, Tensor] = {}
 
+    def reads_like(self, text: TextDecoder) -> bool:
+        """Whether another tower gives the same sentence vectors: its reading layers have the same weights."""
+        mine, its = self._text.state_dict(), text.state_dict()
+        reading = [n for n in mine if n.startswith(("token", "position", "ln_", "blocks")) and "cross" not in n]
+        return all(n in its and torch.equal(mine[n].cpu(), its[n].cpu()) for n in reading)
+
     @torch.no_grad()
     def __call__(self, texts: list[str], device: torch.device) -> Tensor:
         """[T, width] unit-norm float32."""
@@ -162,7 +168,10 @@ class Objective:
         )
         cached = still and not stage.caption_weight
         bf16 = self.autocast == torch.bfloat16
-        self.frozen_text = SentenceTeacher(text, self.tokenizer, text.cfg.context_length, bf16) if cached else None
+        if cached and self.teacher is not None and self.teacher.reads_like(text):
+            self.frozen_text = self.teacher
+        else:
+            self.frozen_text = SentenceTeacher(text, self.tokenizer, text.cfg.context_length, bf16) if cached else None
 
     def _amp(self) -> Any:
         return torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
@@ -185,7 +194,7 @@ class Objective:
             wanted = losses.soft_targets(positives, teacher, stage.soft_weight, stage.soft_temperature)
         else:
             wanted = losses.row_normalise(positives), losses.row_normalise(positives.t())
-        return losses.multi_positive_info_nce(logits, *wanted)
+        return losses.multi_positive_info_nce(logits, *wanted, batch.neutral.to(self.device))
 
     def _anchor(self, sentence: Tensor, texts: list[str], stage: Stage) -> Tensor:
         if self.teacher is None or stage.anchor_weight == 0 or not sentence.requires_grad:

@@ -78,6 +78,13 @@ def build_model(recipe: Recipe, folder: Path, batches: Batches | None) -> tuple[
     return model, load_tokenizer(config.text.tokenizer, folder)
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is computed by the hardware: processors without it emulate it, several times slower."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def set_training(model: nn.Module) -> None:
     """Train mode, except for batch norm, whose statistics small batches would spoil, and for what does not learn."""
     model.train()
@@ -117,7 +124,7 @@ class Run:
             self.batches = Batches(recipe, cache_dir() / "banks", size, self.rank, self.world)
             self.model, self.tokenizer = build_model(recipe, folder, self.batches)
         self.model.to(self.device)
-        bf16 = {"auto": True, "bf16": True, "fp32": False}.get(recipe.precision)
+        bf16 = {"auto": has_bf16(self.device), "bf16": True, "fp32": False}.get(recipe.precision)
         if bf16 is None:
             raise UsageError(f"precision is '{recipe.precision}', not auto, bf16 or fp32.")
         teacher = None

@@ -23,7 +23,7 @@ class SetSpec:
         text: "captions" (sentences and class phrases), "sentences" (captions only) or "classes" (class phrases only).
         exclude: Words; a sample whose class or any sentence contains one is left out, and no caption that is made
             may contain one (holdout experiments).
-        views: Cached views of each image; None takes the stage's number.
+        views: Cached views of each image at most; None takes the stage's number.
         test_fold: Places of this fold are left out, with a strip around them (`training.data.places`); needs lat, lon.
         folds: Number of folds of places.
     """
@@ -68,6 +68,8 @@ class Stage:
         trunk_decay, text_decay: Factor per level from the top down.
         warmup: Share of the steps with rising learning rate; then cosine to `final_lr` times the peak.
         contrastive: "infonce" (multi-positive), "focal" or "siglip".
+        neutral_names: Class names that other images' captions hold neither draw nor repel an image whose own caption is
+            a sentence; false makes them positives of it.
         soft_weight, soft_temperature: Share and temperature of the sentence encoder's soft targets.
         caption_weight, caption_fraction: Weight of the captioning loss; share of the batch that it sees.
         anchor_weight: Weight of the anchor to the frozen sentence space.
@@ -99,6 +101,7 @@ class Stage:
     final_lr: float = 0.01
     weight_decay: float = 0.05
     contrastive: str = "infonce"
+    neutral_names: bool = True
     soft_weight: float = 0.25
     soft_temperature: float = 0.07
     caption_weight: float = 0.5

@@ -8,7 +8,7 @@ a scene named dense residential allows buildings, roads, trees, cars, and must h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -69,12 +69,15 @@ class TagRule:
 
     Attributes:
         labels: Pixel label value -> allowed concepts.
+        rivals: Pixel label value -> concepts that compete there although they overlap with what is allowed: grass
+            where a map shows no park is no park.
         boxes: Box word -> allowed concepts within the box; outside nothing is known.
         classes: Scene class -> {"main": [...], "allowed": [...]}.
         weight: Of the set's losses.
     """
 
     labels: Mapping[int, Sequence[str]] | None = None
+    rivals: Mapping[int, Sequence[str]] = field(default_factory=dict)
     boxes: Mapping[str, Sequence[str]] | None = None
     classes: Mapping[str, Mapping[str, Sequence[str]]] | None = None
     weight: float = 1.0
@@ -82,7 +85,7 @@ class TagRule:
 
 def cell_tags(
     rule: TagRule, concepts: Concepts, labels: Tensor | None, boxes: Tensor | None, meta: Mapping[str, Any], side: int
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Tags of one view.
 
     Args:
@@ -94,10 +97,11 @@ def cell_tags(
         side: Cells a side; S is a multiple.
 
     Returns:
-        allowed [side, side, C] bool, all False where nothing is known; main [C] bool.
+        allowed [side, side, C] bool, all False where nothing is known; rivals, likewise; main [C] bool.
     """
     count = len(concepts.names)
     allowed = torch.zeros(side, side, count, dtype=torch.bool)
+    rivals = torch.zeros_like(allowed)
     main = torch.zeros(count, dtype=torch.bool)
     for table, plane in ((rule.labels, labels), (_numbered(rule.boxes), boxes)):
         if table is None or plane is None:
@@ -108,11 +112,13 @@ def cell_tags(
             # A cell counts where most of it is of one kind; mixed cells teach nothing clear.
             clear = (cells == value).float().mean((1, 3)) > 0.7
             allowed[clear] = torch.from_numpy(concepts.mask(names))
+            if table is rule.labels and value in rule.rivals:
+                rivals[clear] = torch.from_numpy(concepts.mask(rule.rivals[value]))
     scene = (rule.classes or {}).get(str(meta.get("class")))
     if scene is not None:
         allowed[:] = torch.from_numpy(concepts.mask([*scene.get("allowed", ()), *scene["main"]]))
         main = torch.from_numpy(concepts.mask(scene["main"]))
-    return allowed, main
+    return allowed, rivals, main
 
 
 def _numbered(boxes: Mapping[str, Sequence[str]] | None) -> dict[int, Sequence[str]] | None:
@@ -133,12 +139,13 @@ def box_plane(rule: TagRule, meta: Mapping[str, Any], size: int) -> NDArray[np.u
     return plane
 
 
-def tag_loss(logits: Tensor, allowed: Tensor, main: Tensor, overlaps: Tensor) -> Tensor:
+def tag_loss(logits: Tensor, allowed: Tensor, main: Tensor, overlaps: Tensor, rivals: Tensor | None = None) -> Tensor:
     """Partial-label loss of one batch of images.
 
     With q = softmax over concepts at a cell, a cell whose allowed set is A costs `-log sum_{c in A} q_c`, concepts that
-    overlap with A taken out of the softmax; an image whose main set is M costs `-log mean_cells q_c` for each c of M,
-    the mean over the quarter of cells where q_c is highest: what must be there is somewhere, not everywhere.
+    overlap with A taken out of the softmax unless they are named as rivals; an image whose main set is M costs
+    `-log mean_cells q_c` for each c of M, the mean over the quarter of cells where q_c is highest: what must be there
+    is somewhere, not everywhere.
     For cells that allow one concept this is the pixel-level loss of METHODS section 4 with tags for photos.
 
     Args:
@@ -146,6 +153,7 @@ def tag_loss(logits: Tensor, allowed: Tensor, main: Tensor, overlaps: Tensor) ->
         allowed: [B, h, w, C] bool; cells without any are left out.
         main: [B, C] bool.
         overlaps: [C, C] bool.
+        rivals: [B, h, w, C] bool; None for none.
 
     Returns:
         Scalar; cells weigh such that every concept that is allowed alone somewhere counts the same.
@@ -155,8 +163,10 @@ def tag_loss(logits: Tensor, allowed: Tensor, main: Tensor, overlaps: Tensor) ->
     if known.any():
         a = allowed[known]
         x = logits[known]
-        rivals = ~(a.float() @ overlaps.float() > 0) | a
-        x = x.masked_fill(~rivals, float("-inf"))
+        compete = ~(a.float() @ overlaps.float() > 0) | a
+        if rivals is not None:
+            compete |= rivals[known]
+        x = x.masked_fill(~compete, float("-inf"))
         cost = x.logsumexp(-1) - x.masked_fill(~a, float("-inf")).logsumexp(-1)
         sure = a.sum(-1) == 1
         frequency = (a & sure[:, None]).float().sum(0)
@@ -165,8 +175,8 @@ def tag_loss(logits: Tensor, allowed: Tensor, main: Tensor, overlaps: Tensor) ->
     if main.any():
         rows = main.any(-1)
         a = allowed[rows]
-        rivals = ~(a.float() @ overlaps.float() > 0) | a
-        q = logits[rows].masked_fill(~rivals, float("-inf")).softmax(-1).flatten(1, 2)
+        compete = ~(a.float() @ overlaps.float() > 0) | a
+        q = logits[rows].masked_fill(~compete, float("-inf")).softmax(-1).flatten(1, 2)
         top = q.topk(max(1, q.shape[1] // 4), dim=1).values.mean(1)
         total = total - (top.clamp(min=1e-6).log() * main[rows]).sum() / main[rows].sum()
     return total

@@ -44,11 +44,12 @@ def test_tags_of_labels_boxes_and_scenes():
     labels = torch.zeros(8, 8)
     labels[:4, :4] = 1
     labels[4:, 4:6] = 1  # half a cell: unclear
-    allowed, main = cell_tags(rule, CONCEPTS, labels, None, {}, 2)
+    allowed, rivals, main = cell_tags(rule, CONCEPTS, labels, None, {}, 2)
+    assert not rivals.any()
     assert allowed[0, 0].tolist() == [True, False, False] and allowed[0, 1].tolist() == [False, True, True]
     assert not allowed[1, 1].any() and not main.any()
     scene = TagRule(classes={"meadow": {"main": ["grass"], "allowed": ["road"]}})
-    allowed, main = cell_tags(scene, CONCEPTS, None, None, {"class": "meadow"}, 2)
+    allowed, _, main = cell_tags(scene, CONCEPTS, None, None, {"class": "meadow"}, 2)
     assert allowed.all(-1).sum() == 0 and allowed[..., 2].all() and main.tolist() == [False, False, True]
     with pytest.raises(UsageError, match="rivers"):
         CONCEPTS.mask(["rivers"])
@@ -75,6 +76,21 @@ def test_overlapping_concepts_do_not_compete():
     park = torch.tensor([[[[False, True, False]]]])
     loss = tag_loss(logits, park, torch.zeros(1, 3, dtype=torch.bool), torch.from_numpy(CONCEPTS.overlaps))
     assert loss.item() == pytest.approx(-math.log(math.exp(1) / (math.exp(0) + math.exp(1))), rel=1e-5)
+
+
+def test_what_a_map_does_not_show_competes_although_it_overlaps():
+    rule = TagRule(labels={0: ["grass"], 1: ["park"]}, rivals={0: ["park"]})
+    labels = torch.zeros(8, 8)
+    labels[4:] = 1
+    allowed, rivals, main = cell_tags(rule, CONCEPTS, labels, None, {}, 2)
+    assert rivals[0].tolist() == [[False, True, False]] * 2 and not rivals[1].any()
+    both_ways = torch.from_numpy(CONCEPTS.overlaps | CONCEPTS.overlaps.T)
+    logits = torch.tensor([0.0, 2.0, 1.0]).expand(1, 2, 2, 3)  # road, park, grass
+    known = torch.zeros_like(allowed).index_fill(0, torch.tensor(0), True) & allowed  # the row of grass alone
+    without = tag_loss(logits, known[None], main[None], both_ways).item()
+    with_rivals = tag_loss(logits, known[None], main[None], both_ways, rivals[None]).item()
+    assert without == pytest.approx(-math.log(math.e / (1 + math.e)), rel=1e-5)
+    assert with_rivals == pytest.approx(-math.log(math.e / (1 + math.e + math.exp(2))), rel=1e-5)
 
 
 def test_what_must_be_there_is_wanted_somewhere_not_everywhere():
@@ -215,12 +231,11 @@ def test_photos_seen_by_an_open_clip_model_teach_a_model_of_its_width(
         align(AlignRecipe.load(CONFIGS / "ground.yaml", [f"sets={shards}", *changed[1:]]), run_folder / "other")
 
 
-
 def test_cached_features_give_the_tokens_of_the_image(run_folder: Path):
     model, _ = load_run(run_folder / "run")
     bank = ImageBank(SetSpec([str(run_folder / "d.tar")], 64), run_folder / "cache")
     features = FeatureBank(model, bank, 2, 64, 64, run_folder / "f", "d", 0)
-    assert features.maps.shape == (2, 8, 4, 4, 112)
+    assert [m.shape for m in features.maps] == [(8, 4, 4, 112)] * 2
     x = model.visual.normalise(torch.rand(2, 3, 64, 64))
     with torch.no_grad():
         torch.testing.assert_close(model.visual.grid_of_lower(model.visual.trunk.lower(x)), model.visual.grid(x)[0])

@@ -38,7 +38,7 @@ def test_cached_maps_are_the_trunks(small_trunk: Mammut, tmp_path: Path):
     arguments = (small_trunk, bank, 2, 64, 64, tmp_path / "features", "t", 1)
     before = {k: v.clone() for k, v in small_trunk.state_dict().items()}
     lower, pooled = FeatureBank(*arguments).maps, FeatureBank(*arguments, pooled=True).maps
-    assert lower.shape[:4] == (2, 6, 4, 4) and pooled.shape == (2, 6, 1, 1, 1280)
+    assert [m.shape[:3] for m in lower] == [(6, 4, 4)] * 2 and [m.shape for m in pooled] == [(6, 1, 1, 1280)] * 2
     maps = torch.from_numpy(lower[1].astype(np.float32)).permute(0, 3, 1, 2)
     visual = small_trunk.visual
     torch.nn.init.normal_(visual.to_tokens[0].weight)
@@ -49,18 +49,23 @@ def test_cached_maps_are_the_trunks(small_trunk: Mammut, tmp_path: Path):
     assert np.abs(lower[0].astype(np.float32) - lower[1].astype(np.float32)).max() > 0.01  # views differ
     trunk = {k: v for k, v in small_trunk.state_dict().items() if "trunk" in k}
     assert all(torch.equal(v, before[k]) for k, v in trunk.items())  # batch norm's statistics too
-    # the lower part as torch computes it, on one plain view
-    again = FeatureBank(*arguments)
-    assert again.maps.filename == lower.filename
+    again = FeatureBank(*arguments[:2], 3, *arguments[3:])
+    assert [m.filename for m in again.maps[:2]] == [m.filename for m in lower]
+    with torch.no_grad():  # the first view is the image as it is
+        plain = visual.trunk.lower(visual.normalise(torch.from_numpy(bank.images[:]).permute(0, 3, 1, 2)))
+    torch.testing.assert_close(
+        torch.from_numpy(lower[0].astype(np.float32)).permute(0, 3, 1, 2), plain, atol=0.02, rtol=0.02
+    )
 
 
 def test_the_lower_part_runs_the_same_outside_torch(small_trunk: Mammut):
-    from training.features import _runner
+    from training.features import lower_runner
 
     x = torch.rand(3, 3, 64, 64)
     with torch.no_grad():
-        torch.testing.assert_close(_runner(small_trunk.visual.trunk, 64)(x), small_trunk.visual.trunk.lower(x),
-                                   atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            lower_runner(small_trunk.visual.trunk, 64)(x), small_trunk.visual.trunk.lower(x), atol=1e-4, rtol=1e-4
+        )
 
 
 def test_sentences_in_chunks_are_the_same():

@@ -50,6 +50,21 @@ def test_multi_positive(batch):
     assert ours.item() == pytest.approx(total / 2, rel=1e-5)
 
 
+def test_neutral_texts_are_left_out_of_an_images_choice_and_nothing_else(batch):
+    s, _ = batch
+    eye, neutral = torch.eye(5), torch.zeros(5, 5, dtype=torch.bool)
+    neutral[0, 2] = neutral[3, 1] = True
+    total = 0.0
+    for i, row in enumerate(s.tolist()):
+        left = [j for j in range(5) if not neutral[i, j]]
+        total -= math.log(softmax([row[j] for j in left])[left.index(i)]) / 5
+    total -= sum(math.log(softmax(column)[i]) for i, column in enumerate(s.T.tolist())) / 5
+    # targets that wanted the neutral texts too give what is left its whole weight
+    wanted = losses.row_normalise(eye + neutral.float())
+    ours = losses.multi_positive_info_nce(s, wanted, eye, neutral)
+    assert ours.item() == pytest.approx(total / 2, rel=1e-5)
+
+
 def test_soft_targets_are_distributions_between_both(batch):
     _, p = batch
     m = torch.nn.functional.normalize(torch.randn(5, 6, generator=torch.Generator().manual_seed(1)), dim=-1)

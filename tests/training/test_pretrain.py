@@ -305,6 +305,31 @@ def test_batches_repeat_and_split_over_processes(recipe_file: Path, tmp_path: Pa
                 assert {c for c in COLOURS if c in text} == {c for c in COLOURS if c in other}
 
 
+def test_a_class_name_neither_draws_nor_repels_an_image_with_its_own_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    metas = [{"captions": [f"pond number {i}"], "class": "pond"} for i in range(24)]
+    files = {
+        f"{i}.{k}": v
+        for i, m in enumerate(metas)
+        for k, v in {"png": encode(np.zeros((32, 32, 3), np.uint8)), "json": json.dumps(m).encode()}.items()
+    }
+    raw = {
+        "name": "n",
+        "model": "tiny",
+        "sets": {"s": {"shards": [str(write_tar(tmp_path / "n.tar", files))], "size": 32}},
+        "stages": [{"name": "one", "steps": 1, "batch": 24, "mixture": {"s": 1}}],
+    }
+    batch = Batches(Recipe.from_dict(raw), tmp_path / "cache", 64).batch(0, 0)
+    own = np.array(["number" in t for t in batch.texts])  # else the name of the class
+    assert 0 < own.sum() < 24
+    true, neutral = batch.positives.bool().numpy(), batch.neutral.numpy()
+    assert true[:, ~own].all(), "a pond's name is true of every pond"
+    np.testing.assert_array_equal(neutral, own[:, None] & ~own[None, :])
+    raw["stages"][0]["neutral_names"] = False
+    assert not Batches(Recipe.from_dict(raw), tmp_path / "cache", 64).batch(0, 0).neutral.any()
+
+
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 @pytest.mark.parametrize("flip", [False, True])
 def test_views_turn_and_flip_as_said(turns: int, flip: bool):

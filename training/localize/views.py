@@ -16,7 +16,7 @@ from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.vision import TimmTrunk
 from training.augment import colour, random_view, take_views
 from training.bank import ImageBank
-from training.features import _kept, _runner, trunk_hash
+from training.features import kept, lower_runner, trunk_hash
 
 VIEWS = 8
 _BATCH = 32
@@ -84,10 +84,10 @@ class Scenes:
             probe = trunk.lower(probe) if isinstance(trunk, TimmTrunk) else probe
 
         def fill(out: NDArray[np.float16]) -> None:
-            lower = _runner(trunk, size) if isinstance(trunk, TimmTrunk) else None
+            lower = lower_runner(trunk, size) if isinstance(trunk, TimmTrunk) else None
             self._fill(out, model, lower, banks, size, zoom, strength, seed)
 
-        self.maps = _kept(folder, key, (VIEWS, len(self.names), *probe.shape[1:]), fill)
+        self.maps = kept(folder, key, (VIEWS, len(self.names), *probe.shape[1:]), fill)
 
     def __len__(self) -> int:
         return len(self.names)
