@@ -21,6 +21,7 @@ from rsvlm_core.index.store import VectorIndex
 from rsvlm_core.model.encoder import ModelInfo
 
 Ints = NDArray[np.int64]
+FORMAT = 1  # of served tables; raised when older programs could not read them rightly
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class Card:
         model_sha256: Hash of its weights.
         dimensions: Width of a vector.
         wkt: CRS of the first raster, in which results are given.
+        format: Version of the table; tables from before there was one are of the first.
     """
 
     model: str
     model_sha256: str
     dimensions: int
     wkt: str
+    format: int = FORMAT
 
     @classmethod
     def of(cls, manifest: IndexManifest) -> Card:
@@ -49,11 +52,17 @@ class Card:
         """Read what `to_json` wrote.
 
         Raises:
-            SearchIndexError: It is something else.
+            SearchIndexError: It is something else, or of a newer version.
         """
         try:
-            return cls(**json.loads(text))
-        except (ValueError, TypeError) as error:
+            facts = json.loads(text)
+            if int(facts.get("format", FORMAT)) > FORMAT:
+                raise SearchIndexError(
+                    f"{name} was made by a newer version (table format {facts['format']}).",
+                    "Update rsvlm, or push to a new name.",
+                )
+            return cls(**facts)
+        except (ValueError, TypeError, AttributeError) as error:
             raise SearchIndexError(
                 f"{name} was not made by rsvlm serve-index push.", "Push an index there, under a name that is free."
             ) from error

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pyarrow as pa
 import pytest
 import shapely
 
-from rsvlm_core.errors import ModelError
+from rsvlm_core.engines.pieces import FORMAT as TABLE_FORMAT
+from rsvlm_core.engines.pieces import Card
+from rsvlm_core.errors import ModelError, SearchIndexError
 from rsvlm_core.index.manifest import FORMAT_VERSION
 from rsvlm_core.index.store import open_index
 from rsvlm_core.model.checkpoint import load_mammut
@@ -74,6 +77,34 @@ def test_weights_of_a_newer_version_are_refused(tmp_path):
     with pytest.raises(ModelError, match="newer") as caught:
         load_mammut(folder)
     assert "Update" in caught.value.remedy
+
+
+def test_served_tables_carry_their_format_and_newer_ones_are_refused():
+    card = Card("m", "0" * 64, 4, "EPSG:4326")
+    assert json.loads(card.to_json())["format"] == TABLE_FORMAT and Card.from_json(card.to_json(), "t") == card
+    older = {k: v for k, v in json.loads(card.to_json()).items() if k != "format"}
+    assert Card.from_json(json.dumps(older), "t").format == 1, "tables from before there was a number are of the first"
+    newer = json.dumps({**older, "format": TABLE_FORMAT + 1, "something": "new"})
+    with pytest.raises(SearchIndexError, match="newer") as caught:
+        Card.from_json(newer, "lancedb:t")
+    assert "Update" in caught.value.remedy and "lancedb:t" in caught.value.message
+    for text in ("", "[]", "7", '{"format": "x"}', '{"format": null}', '{"model": "m"}'):
+        with pytest.raises(SearchIndexError, match="was not made by"):
+            Card.from_json(text, "t")
+
+
+@pytest.mark.parametrize("command", ["push", "search"])
+def test_a_served_table_of_a_newer_version_is_left_alone(command, must_refuse, tmp_path):
+    lancedb = pytest.importorskip("lancedb")
+    shutil.copytree(GOLDEN / "old.rsindex", tmp_path / "x.rsindex")
+    place, database = f"lancedb:{tmp_path / 'db'}", lancedb.connect(str(tmp_path / "db"))
+    facts = {"model": "m", "model_sha256": "0" * 64, "dimensions": 4, "wkt": "EPSG:4326", "format": TABLE_FORMAT + 1}
+    schema = pa.schema([("piece", pa.int64())], metadata={b"rsvlm": json.dumps(facts).encode()})
+    database.create_table("tiles", schema=schema)
+    before = snapshot(tmp_path / "db")
+    argv = {"push": ("push", tmp_path / "x.rsindex", "--to", place), "search": ("search", place, "--text", "red")}
+    line = must_refuse("serve-index", *argv[command], names=place)
+    assert "newer" in line and "Update rsvlm" in line and snapshot(tmp_path / "db") == before
 
 
 def test_the_bundled_model_carries_its_format():
