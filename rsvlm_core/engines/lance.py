@@ -158,28 +158,29 @@ def _push(
         table.add(rows.cast(table.schema))
         done += len(rows)
         progress(done, total, "tiles")
-    _refresh(table, bool(missing or wrong))
+    _refresh(table)
     return total, sum(there[key] for key in wrong)
 
 
-def _refresh(table: Any, changed: bool) -> None:
-    """Make or extend the lists, and join what small transactions left."""
+def _refresh(table: Any) -> None:
+    """Make or extend the lists, and join what small transactions left, those of a push that was killed included."""
     from lancedb.index import BTree, IvfPq
 
     rows, stats = int(table.count_rows()), _lists(table)
     if rows >= LISTS_FROM:
         inside = 0 if stats is None else int(stats.num_indexed_rows)
-        if stats is None or int(stats.num_unindexed_rows) > _STALE * max(1, inside):
+        stale = stats is None or int(stats.num_unindexed_rows) > _STALE * max(1, inside)
+        if stale:
             codes = max(1, table.schema.field("vector").type.list_size // _DIMENSIONS_A_CODE)
             lists = IvfPq(
                 distance_type="dot", num_partitions=_partitions(rows), num_sub_vectors=codes, max_iterations=10
             )
             table.create_index("vector", config=lists, replace=True)
-            for side in ("xmin", "ymin"):
+        sorted_by = {column for index in table.list_indices() for column in index.columns}
+        for side in ("xmin", "ymin"):
+            if stale or side not in sorted_by:
                 table.create_index(side, config=BTree(), replace=True)
-            changed = False
-    if changed:
-        table.optimize()
+    table.optimize()
 
 
 def _partitions(rows: int) -> int:

@@ -3,13 +3,15 @@
     python -m tests.trust.forge [torch]
 
 It reads a job a line (JSON) from stdin and answers with what came of it. A child is killed with SIGKILL after some
-time (`kill_after_s`), before its n-th operation on files below a folder (`kill_at`, `watch`), or lives with a limit on
-the size of its files (`file_limit`): the same failure as a disk that is full, which a test without rights to mount one
-can have.
+time (`kill_after_s`), before its n-th operation on files below a folder (`kill_at`, `watch`), when so many files lie
+below a folder (`kill_with_files`, for libraries whose operations Python does not see), or lives with a limit on the
+size of its files (`file_limit`): the same failure as a disk that is full, which a test without rights to mount one can
+have. `set` gives names of modules other values, such as limits that only large inputs reach.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -78,6 +80,9 @@ def _child(job: dict[str, Any], out: int, err: int, count: int) -> None:
         main = _main_of(job["program"])
         if job["program"] == "rsvlm":
             _fake_models(job.get("slow_s", 0.0))
+        for name, value in job.get("set", {}).items():
+            module, _, attribute = name.rpartition(".")
+            setattr(importlib.import_module(module), attribute, value)
         if job.get("file_limit") is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (job["file_limit"], job["file_limit"]))
         seen = _watch(job["watch"], job.get("kill_at")) if job.get("watch") else [0]
@@ -92,6 +97,20 @@ def _child(job: dict[str, Any], out: int, err: int, count: int) -> None:
     os._exit(status)
 
 
+def _wait_for_files(folder: str, number: int, pid: int) -> None:
+    """Kill a child as soon as a folder holds so many files; nothing where it ends before."""
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if files_below(folder) >= number:
+            os.kill(pid, signal.SIGKILL)
+            return
+        time.sleep(0.001)
+
+
+def files_below(folder: str | os.PathLike[str]) -> int:
+    """How many files a folder holds at any depth."""
+    return sum(len(names) for _, _, names in os.walk(folder))
+
+
 def _run(job: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         read, write = os.pipe()
@@ -102,6 +121,8 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
             _child(job, out.fileno(), err.fileno(), write)
         os.close(write)
         timer = None
+        if job.get("kill_with_files") is not None:
+            _wait_for_files(job["watch"], job["kill_with_files"], pid)
         if job.get("kill_after_s") is not None:
             timer = threading.Timer(job["kill_after_s"], lambda: os.kill(pid, signal.SIGKILL))
             timer.start()
@@ -124,8 +145,6 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Import what children need, then serve."""
-    import importlib
-
     names = ["rsvlm_core.cli.run", "rsvlm_core.pipelines.search", "rsvlm_core.pipelines.segment",
              "rsvlm_core.pipelines.heatmap", "rsvlm_core.vectors", "rsvlm_core.overview", "tests.fakes",
              *(f"rsvlm_core.jobs.{n}" for n in ("index", "search", "segment", "heatmap", "classify"))]
