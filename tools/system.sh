@@ -39,6 +39,9 @@ qgis)
     has_qgis() { /usr/bin/python3 -c 'import qgis.core, ensurepip' 2>/dev/null && command -v qgis_process >/dev/null 2>&1; }
     has_qgis && exit 0
     apt qgis python3-qgis qgis-providers python3-gdal python3-numpy xvfb xauth python3-venv xdotool qgis-server-wms || true
+    # Tests of services skip without these, which not every release names so.
+    apt qgis-server-wcs || true
+    apt postgresql-15-postgis-3 postgis || true
     has_qgis && exit 0
     say "no QGIS for /usr/bin/python3; install it (Debian, Ubuntu: apt-get install qgis python3-qgis python3-venv xvfb)"
     exit 3

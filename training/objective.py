@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.distributed.nn.functional as dist_nn
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rsvlm_core.model.encoder import Encoder
@@ -97,19 +103,58 @@ def sentences_by_length(text: TextDecoder, ids: Tensor, valid: Tensor, chunks: i
 
 
 class SentenceTeacher:
-    """Frozen sentence vectors of a text tower, cached by text."""
+    """Frozen sentence vectors of a text tower, cached by text.
+
+    Args:
+        text: The tower, in eval mode for as long as it is asked.
+        tokenizer: Its tokenizer.
+        length: Tokens at most.
+        bf16: Compute in bfloat16.
+        limit: Vectors kept in memory at most.
+        folder: Where `keep` writes and where vectors of the same weights are read from; None for neither.
+    """
 
     def __init__(
-        self, text: TextDecoder, tokenizer: Tokenizer, length: int, bf16: bool = False, limit: int = 400_000
+        self,
+        text: TextDecoder,
+        tokenizer: Tokenizer,
+        length: int,
+        bf16: bool = False,
+        limit: int = 400_000,
+        folder: Path | None = None,
     ) -> None:
         self._text, self._tokenizer, self._length, self._bf16, self._limit = text, tokenizer, length, bf16, limit
         self._known: dict[str, Tensor] = {}
+        self._file: Path | None = None
+        if folder is not None:
+            digest = hashlib.sha256(f"{length} {bf16}".encode())
+            for name, value in sorted(text.state_dict().items()):
+                if self._reads(name):
+                    digest.update(value.detach().cpu().numpy().tobytes())
+            self._file = folder / f"{digest.hexdigest()[:16]}.safetensors"
+            if self._file.is_file():
+                with safe_open(self._file, "pt") as kept:
+                    texts = json.loads(kept.metadata()["texts"])
+                    self._known = dict(zip(texts, kept.get_tensor("vectors"), strict=True))
+
+    def keep(self) -> None:
+        """Write what is known, for other runs: most of the time of a short run is reading captions."""
+        if self._file is None or not self._known:
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        temp = self._file.with_suffix(f".{os.getpid()}")
+        vectors = {"vectors": torch.stack(list(self._known.values()))}
+        save_file(vectors, temp, {"texts": json.dumps(list(self._known))})
+        os.replace(temp, self._file)
+
+    @staticmethod
+    def _reads(name: str) -> bool:
+        return name.startswith(("token", "position", "ln_", "blocks")) and "cross" not in name and "gate" not in name
 
     def reads_like(self, text: TextDecoder) -> bool:
         """Whether another tower gives the same sentence vectors: its reading layers have the same weights."""
         mine, its = self._text.state_dict(), text.state_dict()
-        reading = [n for n in mine if n.startswith(("token", "position", "ln_", "blocks")) and "cross" not in n]
-        return all(n in its and torch.equal(mine[n].cpu(), its[n].cpu()) for n in reading)
+        return all(n in its and torch.equal(v.cpu(), its[n].cpu()) for n, v in mine.items() if self._reads(n))
 
     @torch.no_grad()
     def __call__(self, texts: list[str], device: torch.device) -> Tensor:

@@ -133,7 +133,8 @@ class Run:
             frozen = Mammut(self.model.cfg)
             parts.load_minilm(frozen, json.loads(kept.read_text("utf-8")) if kept.is_file() else None)
             text = frozen.text.eval().requires_grad_(False).to(self.device)
-            teacher = SentenceTeacher(text, self.tokenizer, self.model.cfg.text.context_length, bf16)
+            length, kept_vectors = self.model.cfg.text.context_length, cache_dir() / "sentences"
+            teacher = SentenceTeacher(text, self.tokenizer, length, bf16, folder=kept_vectors)
         sharding.check_kind(recipe.distributed)
         self.sharded = recipe.distributed == "fsdp" and self.world > 1
         # Each chunk would gather every shard again.
@@ -228,6 +229,8 @@ class Run:
             average = sharding.whole(self.average.state)
             if self.main:
                 save_state({"model": average}, self.folder / f"stage-{self.stage}.pt")
+                if self.objective.teacher is not None:
+                    self.objective.teacher.keep()
             self.stage, self.step, self.optimizer_state = self.stage + 1, 0, None
             # The next stage starts from the averaged weights.
             self.model.load_state_dict(self.average.state)

@@ -78,6 +78,23 @@ def test_sentences_in_chunks_are_the_same():
     torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-4)
 
 
+def test_sentence_vectors_are_kept_for_runs_of_the_same_weights(tmp_path: Path):
+    model = Mammut(load_config("tiny")).eval()
+    tokenizer = load_tokenizer(model.cfg.text.tokenizer, None)
+    texts = ["a", "a long red field beside the river", "a"]
+    first = SentenceTeacher(model.text, tokenizer, 32, folder=tmp_path)
+    vectors = first(texts, torch.device("cpu"))
+    first.keep()
+    again = SentenceTeacher(model.text, tokenizer, 32, folder=tmp_path)
+    assert sorted(again._known) == sorted(set(texts))
+    torch.testing.assert_close(again(texts, torch.device("cpu")), vectors, rtol=0, atol=0)
+    assert again.reads_like(model.text)
+    with torch.no_grad():
+        model.text.blocks[0].up.bias += 1
+    changed = SentenceTeacher(model.text, tokenizer, 32, folder=tmp_path)
+    assert not changed._known and (changed(texts, torch.device("cpu")) - vectors).abs().max() > 1e-3
+
+
 def test_a_frozen_text_tower_is_read_once(recipe_file: Path, tmp_path: Path):  # noqa: F811
     still = ["stages.0.freeze=[text]", "stages.0.cached_texts=2"]
     run = Run(load_recipe(recipe_file, still), tmp_path / "r", resume=False)

@@ -208,7 +208,8 @@ def product(
         refine: "none" or "edges".
         method: "auto", "smooth", "attention", "dense" or "tiles".
         at_gsd_m: Metres per pixel at which the model looks; None for what suits it. Images of unknown ground
-            resolution are looked at pixel by pixel, as if they had a resolution that the model was trained for.
+            resolution are looked at pixel by pixel, as if they had a resolution that the model was trained for, and
+            from twice as far: a wrong guess then costs less.
     """
     from rsvlm_core.localize.prompts import Prompts
     from rsvlm_core.pipelines.segment import segment_array
