@@ -19,7 +19,7 @@ NONE = "No run has been entered yet.\n"
 NAMES = (
     "corpus: files", "corpus: damaged copies", "odd texts", "bad servers", "damaged index files", "kills survived",
     "kills survived (training)", "kills survived (push)", "full disks survived", "requests served",
-    "requests cancelled", "packages installed",
+    "requests cancelled",
 )
 
 
