@@ -20,9 +20,20 @@ from training.augment import CLOSEST, colour, random_view, take_views
 from training.bank import ImageBank, left_out
 from training.data.captions import Caption, Style, draw, normalise, positive_matrix, positives, sentences
 from training.features import FeatureBank
-from training.recipe import Recipe, Stage
+from training.recipe import Recipe, SetSpec, Stage
 
-CLASS_SHARE = {"captions": 0.15, "sentences": 0.0, "classes": 1.0}
+
+def caption_style(spec: SetSpec) -> Style:
+    """How a set's captions are drawn."""
+    usual = Style()
+    return Style(
+        class_share={"captions": spec.names, "sentences": 0.0, "classes": 1.0}[spec.text],
+        join=spec.noise * usual.join,
+        clause_drop=spec.noise * usual.clause_drop,
+        synonym=spec.noise * usual.synonym,
+        prefix_sentence=spec.noise * usual.prefix_sentence,
+        banned=tuple(spec.exclude),
+    )
 
 
 @dataclass(frozen=True)
@@ -111,8 +122,7 @@ class Batches:
         captions: list[Caption] = []
         where: list[tuple[str, int]] = []
         for name, count in self.counts(stage).items():
-            spec = self.recipe.sets[name]
-            style = Style(class_share=CLASS_SHARE[spec.text], banned=tuple(spec.exclude))
+            style = caption_style(self.recipe.sets[name])
             for i in self.indices(name, stage_number, step, count):
                 source = rng
                 if stage.cached_texts:

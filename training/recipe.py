@@ -21,6 +21,8 @@ class SetSpec:
         shards: Glob patterns, relative to the data folder (`RSVLM_DATA`/data) unless absolute.
         size: Side in pixels at which images are kept (centre square, resized).
         text: "captions" (sentences and class phrases), "sentences" (captions only) or "classes" (class phrases only).
+        names: Share of draws that use the class where a sample has sentences too.
+        noise: Factor of the chances that a sentence is changed: joined to another, cut, its words swapped, prefixed.
         exclude: Words; a sample whose class or any sentence contains one is left out, and no caption that is made
             may contain one (holdout experiments).
         views: Cached views of each image at most; None takes the stage's number.
@@ -31,6 +33,8 @@ class SetSpec:
     shards: Sequence[str]
     size: int = 224
     text: str = "captions"
+    names: float = 0.15
+    noise: float = 1.0
     exclude: Sequence[str] = ()
     views: int | None = None
     test_fold: int | None = None
