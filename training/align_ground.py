@@ -126,7 +126,8 @@ def tag_step(
     total = logits.new_zeros(())
     for weight in torch.unique(batch.weights).tolist():
         rows = batch.weights == weight
-        cost = tag_loss(logits[rows], batch.allowed[rows], batch.main[rows], overlaps, batch.rivals[rows])
+        tags = batch.allowed[rows], batch.main[rows]
+        cost = tag_loss(logits[rows], *tags, overlaps, batch.rivals[rows], batch.most[rows])
         total = total + weight * rows.float().mean() * cost
     return total
 

@@ -29,6 +29,7 @@ class TagBatch:
         allowed: [B, h, w, C] bool, as `tag_loss` takes it.
         rivals: [B, h, w, C] bool.
         main: [B, C] bool.
+        most: [B, C] float32.
         weights: [B] float32.
         maps: The trunk's maps of strides 8, 16 and 32, [B, C_l, h_l, w_l] float16, or None.
     """
@@ -37,6 +38,7 @@ class TagBatch:
     allowed: Tensor
     rivals: Tensor
     main: Tensor
+    most: Tensor
     weights: Tensor
     maps: list[Tensor] | None = None
 
@@ -106,7 +108,7 @@ class TagBatches:
     def _draw(self, step: int) -> TagBatch:
         rng = np.random.default_rng([self.seed, step])
         images, weights = [], []
-        tags: tuple[list[Tensor], ...] = ([], [], [])
+        tags: tuple[list[Tensor], ...] = ([], [], [], [])
         for name, count in self.mixture.items():
             bank, rule = self.banks[name], self.rules[name]
             picks = rng.integers(len(bank), size=count)
@@ -120,8 +122,8 @@ class TagBatches:
                 for kept, of_view in zip(tags, cells, strict=True):
                     kept.append(of_view)
                 weights.append(rule.weight)
-        allowed, rivals, main = (torch.stack(t) for t in tags)
-        return TagBatch(torch.cat(images), allowed, rivals, main, torch.tensor(weights))
+        allowed, rivals, main, most = (torch.stack(t) for t in tags)
+        return TagBatch(torch.cat(images), allowed, rivals, main, most, torch.tensor(weights))
 
     def _plane(self, plane: np.ndarray, view: View) -> Tensor:
         return take_views(plane[None, ..., None], [view], self.size, nearest=True)[0, 0].round()

@@ -72,20 +72,21 @@ class TagRule:
         rivals: Pixel label value -> concepts that compete there although they overlap with what is allowed: grass
             where a map shows no park is no park.
         boxes: Box word -> allowed concepts within the box; outside nothing is known.
-        classes: Scene class -> {"main": [...], "allowed": [...]}.
+        classes: Scene class -> {"main": [...], "allowed": [...], "most": {concept: share}}: what must be somewhere,
+            what else may be, and how much of such scenes a concept covers at most.
         weight: Of the set's losses.
     """
 
     labels: Mapping[int, Sequence[str]] | None = None
     rivals: Mapping[int, Sequence[str]] = field(default_factory=dict)
     boxes: Mapping[str, Sequence[str]] | None = None
-    classes: Mapping[str, Mapping[str, Sequence[str]]] | None = None
+    classes: Mapping[str, Mapping[str, Any]] | None = None
     weight: float = 1.0
 
 
 def cell_tags(
     rule: TagRule, concepts: Concepts, labels: Tensor | None, boxes: Tensor | None, meta: Mapping[str, Any], side: int
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Tags of one view.
 
     Args:
@@ -97,12 +98,13 @@ def cell_tags(
         side: Cells a side; S is a multiple.
 
     Returns:
-        allowed [side, side, C] bool, all False where nothing is known; rivals, likewise; main [C] bool.
+        allowed [side, side, C] bool, all False where nothing is known; rivals, likewise; main [C] bool; most [C]
+        float32, 1 where no bound is known.
     """
     count = len(concepts.names)
     allowed = torch.zeros(side, side, count, dtype=torch.bool)
     rivals = torch.zeros_like(allowed)
-    main = torch.zeros(count, dtype=torch.bool)
+    main, most = torch.zeros(count, dtype=torch.bool), torch.ones(count)
     for table, plane in ((rule.labels, labels), (_numbered(rule.boxes), boxes)):
         if table is None or plane is None:
             continue
@@ -118,7 +120,12 @@ def cell_tags(
     if scene is not None:
         allowed[:] = torch.from_numpy(concepts.mask([*scene.get("allowed", ()), *scene["main"]]))
         main = torch.from_numpy(concepts.mask(scene["main"]))
-    return allowed, rivals, main
+        for name, share in scene.get("most", {}).items():
+            most[torch.from_numpy(concepts.mask([name]))] = float(share)
+    return allowed, rivals, main, most
+
+
+_EXCESS = 5.0  # cost of covering everything where almost nothing is allowed: as much as a clear mistake of a cell
 
 
 def _numbered(boxes: Mapping[str, Sequence[str]] | None) -> dict[int, Sequence[str]] | None:
@@ -139,13 +146,21 @@ def box_plane(rule: TagRule, meta: Mapping[str, Any], size: int) -> NDArray[np.u
     return plane
 
 
-def tag_loss(logits: Tensor, allowed: Tensor, main: Tensor, overlaps: Tensor, rivals: Tensor | None = None) -> Tensor:
+def tag_loss(
+    logits: Tensor,
+    allowed: Tensor,
+    main: Tensor,
+    overlaps: Tensor,
+    rivals: Tensor | None = None,
+    most: Tensor | None = None,
+) -> Tensor:
     """Partial-label loss of one batch of images.
 
     With q = softmax over concepts at a cell, a cell whose allowed set is A costs `-log sum_{c in A} q_c`, concepts that
     overlap with A taken out of the softmax unless they are named as rivals; an image whose main set is M costs
     `-log mean_cells q_c` for each c of M, the mean over the quarter of cells where q_c is highest: what must be there
-    is somewhere, not everywhere.
+    is somewhere, not everywhere. Where a concept covers more of the cells than it can, by q and on average over the
+    images with a bound, each hundredth too much costs a twentieth.
     For cells that allow one concept this is the pixel-level loss of METHODS section 4 with tags for photos.
 
     Args:
@@ -154,6 +169,7 @@ def tag_loss(logits: Tensor, allowed: Tensor, main: Tensor, overlaps: Tensor, ri
         main: [B, C] bool.
         overlaps: [C, C] bool.
         rivals: [B, h, w, C] bool; None for none.
+        most: [B, C] float32, shares of the cells; None for no bounds.
 
     Returns:
         Scalar; cells weigh such that every concept that is allowed alone somewhere counts the same.
@@ -179,4 +195,9 @@ def tag_loss(logits: Tensor, allowed: Tensor, main: Tensor, overlaps: Tensor, ri
         q = logits[rows].masked_fill(~compete, float("-inf")).softmax(-1).flatten(1, 2)
         top = q.topk(max(1, q.shape[1] // 4), dim=1).values.mean(1)
         total = total - (top.clamp(min=1e-6).log() * main[rows]).sum() / main[rows].sum()
+        if most is not None:
+            bounded = (most[rows] < 1).float()
+            # On average over the batch: a crop may well show nothing but one roof.
+            excess = ((q.mean(1) - most[rows]) * bounded).sum(0) / bounded.sum(0).clamp(min=1)
+            total = total + _EXCESS * excess.clamp(min=0).sum()
     return total

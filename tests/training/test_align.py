@@ -44,12 +44,12 @@ def test_tags_of_labels_boxes_and_scenes():
     labels = torch.zeros(8, 8)
     labels[:4, :4] = 1
     labels[4:, 4:6] = 1  # half a cell: unclear
-    allowed, rivals, main = cell_tags(rule, CONCEPTS, labels, None, {}, 2)
-    assert not rivals.any()
+    allowed, rivals, main, most = cell_tags(rule, CONCEPTS, labels, None, {}, 2)
+    assert not rivals.any() and most.tolist() == [1, 1, 1]
     assert allowed[0, 0].tolist() == [True, False, False] and allowed[0, 1].tolist() == [False, True, True]
     assert not allowed[1, 1].any() and not main.any()
     scene = TagRule(classes={"meadow": {"main": ["grass"], "allowed": ["road"]}})
-    allowed, _, main = cell_tags(scene, CONCEPTS, None, None, {"class": "meadow"}, 2)
+    allowed, _, main, _ = cell_tags(scene, CONCEPTS, None, None, {"class": "meadow"}, 2)
     assert allowed.all(-1).sum() == 0 and allowed[..., 2].all() and main.tolist() == [False, False, True]
     with pytest.raises(UsageError, match="rivers"):
         CONCEPTS.mask(["rivers"])
@@ -82,7 +82,7 @@ def test_what_a_map_does_not_show_competes_although_it_overlaps():
     rule = TagRule(labels={0: ["grass"], 1: ["park"]}, rivals={0: ["park"]})
     labels = torch.zeros(8, 8)
     labels[4:] = 1
-    allowed, rivals, main = cell_tags(rule, CONCEPTS, labels, None, {}, 2)
+    allowed, rivals, main, _ = cell_tags(rule, CONCEPTS, labels, None, {}, 2)
     assert rivals[0].tolist() == [[False, True, False]] * 2 and not rivals[1].any()
     both_ways = torch.from_numpy(CONCEPTS.overlaps | CONCEPTS.overlaps.T)
     logits = torch.tensor([0.0, 2.0, 1.0]).expand(1, 2, 2, 3)  # road, park, grass
@@ -103,6 +103,21 @@ def test_what_must_be_there_is_wanted_somewhere_not_everywhere():
         tag_loss(x, allowed, main, torch.zeros(3, 3, dtype=torch.bool)).item() for x in (everywhere, corner, nowhere)
     ]
     assert cost[0] == pytest.approx(cost[1], abs=1e-4) and cost[2] > cost[0] + 5
+
+
+def test_a_concept_that_covers_too_much_costs():
+    scene = TagRule(classes={"lane": {"main": ["road"], "allowed": ["grass"], "most": {"road": 0.25}}})
+    allowed, rivals, main, most = cell_tags(scene, CONCEPTS, None, None, {"class": "lane"}, 2)
+    assert most.tolist() == [0.25, 1, 1]
+    overlaps = torch.from_numpy(CONCEPTS.overlaps)
+    narrow = torch.zeros(1, 2, 2, 3)
+    narrow[..., 2], narrow[0, 0, 0] = 30, torch.tensor([30.0, 0, 0])  # a road in one cell of four, grass in the rest
+    wide = torch.zeros(1, 2, 2, 3)
+    wide[..., 0] = 30
+    cost = [tag_loss(x, allowed[None], main[None], overlaps, rivals[None], m[None]).item() for x in (narrow, wide)
+            for m in (most, torch.ones(3))]
+    assert cost[0] == pytest.approx(cost[1], abs=1e-5) and cost[3] == pytest.approx(0, abs=1e-5)
+    assert cost[2] - cost[3] == pytest.approx(5 * 0.75, rel=1e-4)
 
 
 @pytest.fixture
