@@ -168,7 +168,9 @@ class SentenceTeacher:
             tokens = self._tokenizer(new, self._length)
             with torch.autocast(device.type, torch.bfloat16, enabled=self._bf16):
                 ids, valid = tokens.ids.to(device), tokens.valid.to(device)
-                z = sentences_by_length(self._text, ids, valid, chunks=-(-len(new) // 64)).float()
+                # One by one: the last bits depend on the texts beside them, and a resumed run meets others.
+                each = [self._text.sentence(i[None, : v.sum()], v[None, : v.sum()]) for i, v in zip(ids, valid, strict=True)]
+                z = torch.cat(each).float()
             for text, row in zip(new, nn.functional.normalize(z, dim=-1).cpu(), strict=True):
                 self._known[text] = row
         self._text.train(training)

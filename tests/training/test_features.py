@@ -84,6 +84,8 @@ def test_sentence_vectors_are_kept_for_runs_of_the_same_weights(tmp_path: Path):
     texts = ["a", "a long red field beside the river", "a"]
     first = SentenceTeacher(model.text, tokenizer, 32, folder=tmp_path)
     vectors = first(texts, torch.device("cpu"))
+    alone = SentenceTeacher(model.text, tokenizer, 32)
+    torch.testing.assert_close(alone(texts[:1], torch.device("cpu"))[0], vectors[0], rtol=0, atol=0)  # no companions
     first.keep()
     again = SentenceTeacher(model.text, tokenizer, 32, folder=tmp_path)
     assert sorted(again._known) == sorted(set(texts))

@@ -28,7 +28,7 @@ from rsvlm_core.errors import RsvlmError, Stopped, UsageError
 from rsvlm_core.model.vision import TimmTrunk
 from rsvlm_core.settings import cache_dir
 from training.bank import ImageBank
-from training.batches import Batches
+from training.batches import Batch, Batches
 from training.localize.labels import Int8, Prompts, changes, coverage, gate, make_labels, teacher_maps
 from training.localize.losses import region_loss, token_loss
 from training.localize.measure import Dev, better_everywhere
@@ -222,7 +222,7 @@ class Rounds:
             optimizer.zero_grad(set_to_none=True)
             torch.manual_seed(r.seed * 1_000_003 + first + self.step)
             rng = np.random.default_rng([r.seed, self.round, self.step])
-            loss_image = self._image_loss(batch.images, batch.texts, batch.positives)
+            loss_image = self._image_loss(batch)
             loss_region, loss_token = self._scene_losses(labels, usable, rng)
             (loss_image + r.region_weight * loss_region + r.pixel_weight * loss_token).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(learning, 1.0)
@@ -245,17 +245,19 @@ class Rounds:
                     f"Stopped at step {self.step} of round {self.round}.", f"Go on with --resume {self.folder}."
                 )
 
-    def _image_loss(self, images: Tensor, texts: list[str], positives: Tensor) -> Tensor:
+    def _image_loss(self, batch: Batch) -> Tensor:
         """`L_img`: multi-positive InfoNCE; text vectors are known, since the text tower is frozen."""
-        new = [t for t in dict.fromkeys(texts) if t not in self._texts]
+        new = [t for t in dict.fromkeys(batch.texts) if t not in self._texts]
         if new:
-            found = embed_texts(self.model, self.tokenizer, new, torch.device("cpu"))
+            # One by one: the last bits depend on the texts beside them, and a resumed run meets others.
+            found = embed_texts(self.model, self.tokenizer, new, torch.device("cpu"), batch=1)
             self._texts |= dict(zip(new, torch.from_numpy(found), strict=True))
-        z_text = torch.stack([self._texts[t] for t in texts])
-        tokens = tokens_of(self.model, images)
+        z_text = torch.stack([self._texts[t] for t in batch.texts])
+        tokens = tokens_of(self.model, batch.images)
         z_image = F.normalize(self.model.visual.pool(tokens.flatten(1, 2)).float(), dim=-1)
         logits = self.prompts.scale * z_image @ z_text.t()
-        return multi_positive_info_nce(logits, row_normalise(positives), row_normalise(positives.t()))
+        wanted = row_normalise(batch.positives), row_normalise(batch.positives.t())
+        return multi_positive_info_nce(logits, *wanted, batch.neutral)
 
     def _scene_losses(self, labels: Int8, usable: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """`L_reg` and `L_pix` of random scenes, each in a random orientation."""
