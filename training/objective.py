@@ -169,8 +169,8 @@ class SentenceTeacher:
             with torch.autocast(device.type, torch.bfloat16, enabled=self._bf16):
                 ids, valid = tokens.ids.to(device), tokens.valid.to(device)
                 # One by one: the last bits depend on the texts beside them, and a resumed run meets others.
-                each = [self._text.sentence(i[None, : v.sum()], v[None, : v.sum()]) for i, v in zip(ids, valid, strict=True)]
-                z = torch.cat(each).float()
+                rows = zip(ids, valid, valid.sum(1).tolist(), strict=True)
+                z = torch.cat([self._text.sentence(i[None, :n], v[None, :n]) for i, v, n in rows]).float()
             for text, row in zip(new, nn.functional.normalize(z, dim=-1).cpu(), strict=True):
                 self._known[text] = row
         self._text.train(training)

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from rsvlm_core.errors import UsageError
 
+_EXCESS = 5.0  # cost of covering everything where almost nothing is allowed: as much as a clear mistake of a cell
+
 
 @dataclass(frozen=True)
 class Concepts:
@@ -123,9 +125,6 @@ def cell_tags(
         for name, share in scene.get("most", {}).items():
             most[torch.from_numpy(concepts.mask([name]))] = float(share)
     return allowed, rivals, main, most
-
-
-_EXCESS = 5.0  # cost of covering everything where almost nothing is allowed: as much as a clear mistake of a cell
 
 
 def _numbered(boxes: Mapping[str, Sequence[str]] | None) -> dict[int, Sequence[str]] | None:

@@ -19,14 +19,16 @@ from rsvlm_core.model.folder import Card
 from rsvlm_core.model.mammut import Mammut
 from tests.training.scenes import encode, write_tar
 from tests.training.test_build_ground_pairs import photograph, place
-from training.align_ground import AlignRecipe, align
+from training.align_ground import AlignRecipe, PhrasePool, align, tag_step
 from training.bank import ImageBank
 from training.build.commands import main as build
 from training.export import load_run
 from training.features import FeatureBank
+from training.localize.start import load_start
 from training.pretrain import main as pretrain
 from training.recipe import SetSpec
 from training.state import load_state
+from training.tag_batches import TagBatches
 from training.tags import Concepts, TagRule, box_plane, cell_tags, tag_loss
 
 CONFIGS = Path(__file__).resolve().parents[2] / "training" / "configs"
@@ -187,6 +189,23 @@ def test_pixels_learn_tags_and_nothing_else_moves(run_folder: Path):
     before, after = (load_state(run_folder / n / "state.pt")["average"] for n in ("run", "p"))
     moved = {k for k in after if not torch.equal(before[k], after[k])}
     assert moved and all(k.startswith("visual.dense.") for k in moved)
+
+
+def test_kept_maps_of_a_frozen_trunk_cost_what_the_images_cost(run_folder: Path):
+    model, tokenizer, _ = load_start(run_folder / "run", run_folder)
+    model.eval()
+    rule = TagRule(labels={0: ["grass", "park"], 1: ["road"]}, rivals={0: ["park"]})
+    sets = {"d": SetSpec([str(run_folder / "d.tar")], 64)}
+    fresh, kept = (TagBatches(sets, {"d": rule}, {"d": 4}, CONCEPTS, 0, 64, (0.5, 1.0)) for _ in range(2))
+    fresh.prepare(model, 0)
+    kept.prepare(model, 2)
+    vectors = PhrasePool(model, tokenizer, CONCEPTS).draw(np.random.default_rng(0))
+    overlaps = torch.from_numpy(CONCEPTS.overlaps)
+    with torch.no_grad():
+        cost = [[tag_step(model, b(step), vectors, overlaps, 10.0).item() for step in range(4)] for b in (fresh, kept)]
+    assert cost[1][:2] == pytest.approx(cost[0][:2], rel=5e-3)  # kept in half precision
+    assert cost[1][2:] == cost[1][:2] and cost[0][2:] != pytest.approx(cost[0][:2], rel=5e-3)  # they come again
+    assert kept(0).images.numel() == 0 and not kept(3).allowed.equal(kept(0).allowed)
 
 
 @pytest.mark.parametrize("level", ["image", "pixel", "both"])
