@@ -205,7 +205,7 @@ class Objective:
         self.distil: Encoder | None = None
 
     def start_stage(self, stage: Stage) -> None:
-        """Look at what learns: a text tower that does not, and does not write, gives each text's vector once."""
+        """Look at what learns: a text tower of which only what writes captions does gives each text's vector once."""
         text = self.model.text
         of_captions = ("project", "from_image", "to_vocab", "vocab_bias")
         still = not any(
@@ -213,12 +213,11 @@ class Objective:
             for n, p in text.named_parameters()
             if not n.startswith(of_captions) and "cross" not in n and not n.endswith("gate")
         )
-        cached = still and not stage.caption_weight
         bf16 = self.autocast == torch.bfloat16
-        if cached and self.teacher is not None and self.teacher.reads_like(text):
+        if still and self.teacher is not None and self.teacher.reads_like(text):
             self.frozen_text = self.teacher
         else:
-            self.frozen_text = SentenceTeacher(text, self.tokenizer, text.cfg.context_length, bf16) if cached else None
+            self.frozen_text = SentenceTeacher(text, self.tokenizer, text.cfg.context_length, bf16) if still else None
 
     def _amp(self) -> Any:
         return torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()

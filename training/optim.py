@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ def parameter_groups(model: nn.Module, stage: Stage) -> list[dict[str, object]]:
     for name, parameter in named:
         group = group_of(name)
         peak = stage.lr.get(group, 0.0) * decay.get(group, 1.0) ** level_of(name, levels)
-        frozen = peak == 0.0 or name.startswith(tuple(stage.freeze))
+        frozen = peak == 0.0 or any(fnmatchcase(name, f"{start}*") for start in stage.freeze)
         parameter.requires_grad_(not frozen)
         if not frozen:
             wd = 0.0 if parameter.ndim < 2 or group in ("scale", "embedding") else stage.weight_decay

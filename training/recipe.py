@@ -67,7 +67,7 @@ class Stage:
         accumulate: Chunks the batch is computed in; the contrastive loss still sees all of it.
         image_size: Side of training images; None takes the model's.
         mixture: Share of the batch from each set.
-        freeze: Prefixes of parameter names that do not learn.
+        freeze: Beginnings of the names of parameters that do not learn; * stands for anything.
         lr: Learning rate by parameter group: "new", "trunk", "text", "embedding", "scale".
         trunk_decay, text_decay: Factor per level from the top down.
         warmup: Share of the steps with rising learning rate; then cosine to `final_lr` times the peak.
@@ -166,7 +166,10 @@ class Recipe:
                 for s in raw["stages"]
             ]
             recipe = cls(**raw)
-        except (KeyError, TypeError, AttributeError) as error:
+            for stage in recipe.stages:
+                if not isinstance(stage.mixture, dict) or not isinstance(recipe.init, dict):
+                    raise TypeError("mixture and init are tables")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"The recipe cannot be used: {error}.", "See training/configs for examples.") from None
         for stage in recipe.stages:
             unknown = set(stage.mixture) - set(recipe.sets)
@@ -201,6 +204,6 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             for name in parents:
                 node = node[int(name)] if isinstance(node, list) else node.setdefault(name, {})
             node[int(last) if isinstance(node, list) else last] = yaml.safe_load(value)
-        except (ValueError, IndexError, AttributeError, TypeError) as error:
+        except (ValueError, IndexError, KeyError, AttributeError, TypeError, RecursionError, yaml.YAMLError) as error:
             raise UsageError(f"The override '{item}' does not fit the recipe: {error}.") from None
     return Recipe.from_dict(raw)

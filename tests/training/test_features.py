@@ -32,6 +32,8 @@ def small_trunk() -> Mammut:
     torch.manual_seed(0)
     return Mammut(MammutConfig(**{**tiny.__dict__, "vision": vision})).eval()
 
+CONFIGS = Path(__file__).resolve().parents[2] / "training" / "configs"
+
 
 def test_cached_maps_are_the_trunks(small_trunk: Mammut, tmp_path: Path):
     bank = ImageBank(SetSpec([str(shard(tmp_path / "t.tar", 6))], 64), tmp_path / "banks")
@@ -111,6 +113,21 @@ def test_a_frozen_text_tower_is_read_once(recipe_file: Path, tmp_path: Path):  #
     parameter_groups(run.model, run.recipe.stages[1])
     run.objective.start_stage(run.recipe.stages[1])
     assert run.objective.frozen_text is None
+
+
+def test_a_stage_that_learns_captions_alone_leaves_every_vector_as_it_is(recipe_file: Path, tmp_path: Path):  # noqa: F811
+    words = load_recipe(CONFIGS / "small.yaml").stages[-1]
+    still = [f"stages.0.freeze={list(words.freeze)}".replace("'", ""), "stages.0.caption_weight=1.0"]
+    still += ["stages.0.caption_fraction=1.0", "stages.0.steps=3"]
+    still += ["stages.0.ema=0.0", "stages.1.steps=0", "stages.0.cached_texts=2"]
+    run = Run(load_recipe(recipe_file, still), tmp_path / "r", resume=False)
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    run.train()
+    assert isinstance(run.objective.frozen_text, SentenceTeacher), "sentences are read once all the same"
+    moved = {k for k, v in run.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert any("cross" in k for k in moved) and any(k.endswith("gate") for k in moved) and "text.vocab_bias" in moved
+    of_captions = ("cross", "gate", "from_image", "to_vocab", "vocab_bias")
+    assert all(any(part in k for part in of_captions) for k in moved)
 
 
 class Teacher:
