@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from rsvlm_core import __version__
 from rsvlm_core.errors import RsvlmError
 from rsvlm_core.machine import threads
-from rsvlm_core.settings import cache_dir, weights_dir
+from rsvlm_core.settings import cache_dir, home_dir, weights_dir
 
 if TYPE_CHECKING:
     from rsvlm_core.jobs.encoders import Encoders
@@ -110,7 +110,7 @@ def examine(
 
 def redact(text: str) -> str:
     """The text without the home folder and the user's name, so that a report can be posted anywhere."""
-    home = str(Path.home())
+    home = str(home_dir() or "")
     names = {os.environ.get(v, "") for v in ("USER", "USERNAME", "LOGNAME", "SUDO_USER")} | {Path(home).name}
     if len(home) > 1:
         text = text.replace(home, "~").replace(home.replace("\\", "/"), "~")

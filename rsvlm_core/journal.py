@@ -47,7 +47,10 @@ def _opener(name: str, flags: int) -> int:
 
 def _ready() -> None:
     """Have the file open, wherever the cache folder is now."""
-    wanted = str(path().absolute())
+    try:
+        wanted = str(path().absolute())
+    except (OSError, RsvlmError):  # no home folder, or no current one
+        return
     for handler in list(LOG.handlers):
         if isinstance(handler, _Private):
             if handler.baseFilename == wanted:

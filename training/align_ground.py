@@ -93,7 +93,7 @@ class AlignRecipe:
             raw["learn"] = tuple(raw.get("learn", cls.learn))
             raw["zoom"] = tuple(raw.get("zoom", cls.zoom))
             return cls(**raw)
-        except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
             raise UsageError(f"The recipe {path} cannot be used: {error}.") from None
 
 

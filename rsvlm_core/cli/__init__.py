@@ -23,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from rsvlm_core.cli.parser import parse
     from rsvlm_core.cli.run import run
+    from rsvlm_core.cli.streams import mend_streams
 
+    mend_streams()
     try:
         command, args = parse(sys.argv[1:] if argv is None else argv)
     except SystemExit as end:  # argparse has said what there is to say

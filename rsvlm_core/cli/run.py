@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import logging
@@ -15,7 +16,7 @@ from typing import Any, cast
 
 from rsvlm_core.cli.parser import Command
 from rsvlm_core.cli.stop import StopOnInterrupt
-from rsvlm_core.errors import RsvlmError, Stopped, one_line
+from rsvlm_core.errors import OutputError, RsvlmError, Stopped, UsageError, one_line
 
 
 def run(command: Command, args: Namespace) -> int:
@@ -48,7 +49,7 @@ def _job(command: Any, args: Namespace, stop: StopOnInterrupt) -> int:  # noqa: 
     finally:
         progress.close()
         journal.LOG.removeHandler(shown)
-    print(document(summary) if args.json else command.show(summary))
+    _say(document(summary) if args.json else command.show(summary))
     status = getattr(command, "status", None)
     return cast(int, status(summary)) if status else 0
 
@@ -62,7 +63,7 @@ def _guarded(args: Namespace, work: Callable[[StopOnInterrupt], int]) -> int:
     with StopOnInterrupt() as stop:
         try:
             status = work(stop)
-            sys.stdout.flush()
+            _say()
             return status
         except BrokenPipeError:  # the reader of our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -74,6 +75,10 @@ def _guarded(args: Namespace, work: Callable[[StopOnInterrupt], int]) -> int:
             trace = traceback.format_exc() if debug else ""
             if stop():  # what an interrupted library raised is not worth telling
                 told = Stopped("Stopped.", "Finished work is kept.")
+            elif isinstance(error, MemoryError):
+                told = RsvlmError("There is not enough memory.", "Close other programs, or take a smaller extent.")
+            elif isinstance(error, FileNotFoundError) and not _here():
+                told = UsageError("The current folder is gone.", "Change to one that exists.")
             else:
                 reason = f"{type(error).__name__}: {error}".splitlines()[0]
                 told = _Fault(f"A fault in rsvlm: {reason}.", "RSVLM_DEBUG=1 shows where; please report it.")
@@ -85,6 +90,35 @@ def _guarded(args: Namespace, work: Callable[[StopOnInterrupt], int]) -> int:
     return told.exit_status
 
 
+def _say(*lines: str) -> None:
+    """Print on stdout, and see that it arrives.
+
+    Raises:
+        BrokenPipeError: The reader has seen enough.
+        OutputError: The disk is full, or whatever else takes the output fails.
+    """
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still held back would fail again at the end
+        raise OutputError(
+            f"The result cannot be printed: {error.strerror}.", "Files that were asked for are written."
+        ) from error
+
+
+def _here() -> bool:
+    """Whether the current folder still exists."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
+
+
 class _Fault(RsvlmError):
     """An exception that no one foresaw."""
 
@@ -93,8 +127,9 @@ class _Fault(RsvlmError):
 
 
 def document(summary: object) -> str:
-    """A JSON document."""
-    return json.dumps(summary, indent=2, ensure_ascii=False)
+    """A JSON document; letters that stdout's encoding does not have are written as JSON writes them."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return json.dumps(summary, indent=2, ensure_ascii=codecs.lookup(encoding).name != "utf-8")
 
 
 @contextlib.contextmanager

@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from rsvlm_core.errors import SearchIndexError
 from rsvlm_core.index.manifest import IndexManifest
-from rsvlm_core.index.parts import count_rows, read_notes, read_table
-from rsvlm_core.index.places import corners_of, outlines_of
+from rsvlm_core.index.parts import count_rows, read_notes, read_outlines, read_table
+from rsvlm_core.index.places import corners_of
 from rsvlm_core.index.store import VectorIndex
 from rsvlm_core.model.encoder import ModelInfo
 
@@ -61,8 +62,12 @@ class Card:
                     f"{name} was made by a newer version (table format {facts['format']}).",
                     "Update rsvlm, or push to a new name.",
                 )
-            return cls(**facts)
-        except (ValueError, TypeError, AttributeError) as error:
+            card = cls(**facts)
+            texts = (card.model, card.model_sha256, card.wkt)
+            if not all(isinstance(t, str) for t in texts) or not 1 <= int(card.dimensions) <= 1_000_000:
+                raise TypeError("a fact is of another kind")
+            return card
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise SearchIndexError(
                 f"{name} was not made by rsvlm serve-index push.", "Push an index there, under a name that is free."
             ) from error
@@ -73,8 +78,17 @@ class Card:
 
     @property
     def crs(self) -> CRS:
-        """The CRS of results."""
-        return CRS.from_wkt(self.wkt)
+        """The CRS of results.
+
+        Raises:
+            SearchIndexError: It cannot be read.
+        """
+        try:
+            return CRS.from_wkt(self.wkt)
+        except CRSError as error:
+            raise SearchIndexError(
+                "The served table has a coordinate reference system that cannot be read.", "Push the index again."
+            ) from error
 
     def check(self, model: ModelInfo | Card, name: str) -> None:
         """Refuse vectors of another model.
@@ -115,7 +129,7 @@ class Piece:
         """
         rows = read_table(self.path, ["tile_id", "source", "gsd_m", "bbox", "geometry", "embedding"])
         box = rows.column("bbox").combine_chunks()
-        corners = corners_of(outlines_of(rows.column("geometry"))).reshape(-1)
+        corners = corners_of(read_outlines(self.path, rows.column("geometry"))).reshape(-1)
         return pa.table(
             {
                 "piece": np.full(len(rows), self.key, np.int64),

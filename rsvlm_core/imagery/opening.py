@@ -23,6 +23,11 @@ from rsvlm_core.errors import RasterError
 # Decoded blocks that GDAL keeps: some rows of tiles. Its own choice is a twentieth of the memory, which grows with the
 # machine and is felt on one that has other work. GDAL looks at the variable when it reads for the first time.
 os.environ.setdefault("GDAL_CACHEMAX", "256")  # MB
+# Formats whose files say where on this machine the tiles of a server are to be kept: reading a stranger's file would
+# write what the stranger wants where the stranger wants, also from within a mosaic. GDAL leaves them out when it
+# registers its drivers, which is when the first raster is opened.
+_THAT_WRITE = ("MRF", "WCS", "WMS", "WMTS")
+os.environ["GDAL_SKIP"] = " ".join(dict.fromkeys([*os.environ.get("GDAL_SKIP", "").split(), *_THAT_WRITE]))
 # For files behind a web server: no directory listings, bounded waits, a few retries; few requests for many blocks, and
 # what came once is kept.
 _ENVIRONMENT = {
@@ -72,6 +77,7 @@ def open_dataset(source: str) -> Any:
     except (RasterioError, OSError, ValueError) as error:
         raise RasterError(*_not_opened(source, error)) from error
     try:
+        _check_driver(dataset, source)
         _check_pixels(dataset, source)
         _check_place(dataset, source)
         _check_parts(dataset, source)
@@ -155,6 +161,15 @@ def _not_opened(source: str, error: BaseException) -> tuple[str, str]:
         )
     text = (str(error.__cause__ or error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return f"{source} cannot be opened: {text}.", "Check the address and the connection, or download the file."
+
+
+def _check_driver(dataset: Any, source: str) -> None:
+    """Where another program registered GDAL's drivers before us, those that write are still there."""
+    if dataset.driver in _THAT_WRITE:
+        raise RasterError(
+            f"{source} is a description of tiles elsewhere ({dataset.driver}), which may write where it likes.",
+            "Save what it shows as a GeoTIFF, and name that.",
+        )
 
 
 def _check_pixels(dataset: Any, source: str) -> None:

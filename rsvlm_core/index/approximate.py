@@ -110,7 +110,7 @@ def read_note(folder: Path) -> Lists | None:
     """What the lists of a folder are; None where there are none."""
     try:
         return Lists(**json.loads((folder / NOTE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

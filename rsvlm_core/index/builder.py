@@ -95,6 +95,10 @@ def prepare(folder: Path) -> bool:
             raise OutputError(
                 f"{folder} holds other things than an index.", "Give the name of a new folder, such as NAME.rsindex."
             )
+        if (folder / PARTS).is_symlink():  # what is no part of an index is removed from there
+            raise OutputError(
+                f"{folder / PARTS} is a link to another folder.", "Make a new index, or move that folder here."
+            )
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(

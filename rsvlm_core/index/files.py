@@ -30,6 +30,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """
     temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
     try:
+        temporary.unlink(missing_ok=True)  # a link of that name would be written through
         write(temporary)
         with open(temporary, "rb+") as handle:
             os.fsync(handle.fileno())

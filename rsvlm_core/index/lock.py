@@ -38,7 +38,9 @@ class WriterLock:
     def __enter__(self) -> WriterLock:
         try:
             # opened without truncating: until the lock is ours, the text belongs to its holder
-            self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+", encoding="utf-8")
+            # not through a link: whoever made the folder may have it lead to any file of the user's
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+            self._file = os.fdopen(os.open(self._path, flags, 0o666), "r+", encoding="utf-8")
         except OSError as error:
             raise OutputError(
                 f"{self._folder} cannot be written: {error.strerror}.", "Choose another folder, or check permissions."
@@ -81,7 +83,7 @@ class WriterLock:
     def _holder(self) -> dict[str, Any]:
         try:
             found = json.loads(self._path.read_text(encoding="utf-8") or "{}")
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import shapely
 from affine import Affine
 from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from rsvlm_core import __version__
 from rsvlm_core.errors import SearchIndexError
@@ -20,6 +22,7 @@ from rsvlm_core.index.files import MANIFEST, PARTS, part_name, write_whole
 from rsvlm_core.model.encoder import ModelInfo
 
 FORMAT_VERSION = 1
+_MOST, _MOST_PARTS = 1_000_000, 1_000_000_000  # widths and sides; numbers of parts
 # A proposal still; its version is pinned so that readers know which.
 _EMBEDDING_EXTENSION = "https://stac-extensions.github.io/embedding/v0.0.1/schema.json"
 
@@ -166,6 +169,30 @@ class IndexManifest:
             f"Use --model {self.model}, or build the index again with --fresh or under another name.",
         )
 
+    def check_values(self) -> None:
+        """See that all values are such as rsvlm writes: the file may come from anyone.
+
+        Raises:
+            ValueError, TypeError, CRSError, GEOSException: One is not.
+        """
+        sound = 1 <= self.dimensions <= _MOST and 1 <= self.image_size <= _MOST and 0 <= self.overlap < 1
+        sound = sound and 0 <= self.next_part <= _MOST_PARTS
+        for source in self.sources:
+            a, b, _, d, e, _ = source.transform
+            sound = sound and all(map(math.isfinite, source.transform)) and a * e != b * d
+            sound = sound and 1 <= source.width < 2**31 and 1 <= source.height < 2**31 and min(source.bands) >= 1
+            sound = sound and bool(source.gsds) and all(0 < gsd < math.inf for gsd in source.gsds)
+            sound = sound and 0 <= source.min_valid <= 1
+            sound = sound and len(source.stretch.low) == len(source.stretch.high) == 3
+            sound = sound and all(map(math.isfinite, (*source.stretch.low, *source.stretch.high)))
+            sound = sound and all(0 <= p.start <= p.stop and 0 <= p.number < self.next_part for p in source.parts)
+            for area in source.areas:
+                sound = sound and (area.geometry is None or isinstance(area.geometry, shapely.Geometry))
+        for wkt in {source.wkt for source in self.sources}:
+            CRS.from_wkt(wkt)
+        if not sound:
+            raise ValueError("a number in it is none that rsvlm writes")
+
     def save(self, folder: Path) -> None:
         """Write `collection.json` in one step.
 
@@ -240,7 +267,7 @@ class IndexManifest:
             version = int(data["rsvlm:format_version"])
         except OSError as error:
             raise SearchIndexError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise SearchIndexError(f"{path} is damaged, or was not written by rsvlm.", remedy) from error
         if version > FORMAT_VERSION:
             raise SearchIndexError(
@@ -248,13 +275,23 @@ class IndexManifest:
                 "Update rsvlm, or build the index again with --fresh.",
             )
         try:
-            return cls(
+            made = cls(
                 str(data["rsvlm:model"]["id"]), str(data["rsvlm:model"]["sha256"]), int(data["emb:dimensions"]),
                 int(data["emb:chip_layout"]["chip_size"][0]), float(data["rsvlm:overlap"]),
                 tuple(_source_from_json(s) for s in data["rsvlm:sources"]), int(data["rsvlm:next_part"]),
             )
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise SearchIndexError(f"{path} is damaged: {error!r}.", remedy) from error
+            made.check_values()
+        except (
+            ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, CRSError,
+            shapely.errors.GEOSException,
+        ) as error:
+            raise SearchIndexError(f"{path} is damaged: {_shown(error)}.", remedy) from error
+        return made
+
+
+def _shown(error: Exception) -> str:
+    text = repr(error)
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _write_text(path: Path, text: str) -> None:

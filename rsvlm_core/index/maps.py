@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rsvlm_core.errors import OutputError
 from rsvlm_core.index.files import write_whole
-from rsvlm_core.index.parts import count_rows
+from rsvlm_core.index.parts import count_rows, damaged
 
 Content = list[list[object]]
 
@@ -50,13 +50,19 @@ def load_map(
     if sum(rows) == 0:
         return np.zeros((0, *width), dtype=dtype), rows
 
+    def whole(part: Path) -> NDArray[Any]:
+        values = read(part)
+        if values.shape[1:] != width:  # of another model, or of nobody
+            raise damaged(part)
+        return values
+
     def fill(path: Path) -> None:
         # not through a memory map: where the disk is full that would kill the process instead of raising
         shape, kind = (sum(rows), *width), np.lib.format.dtype_to_descr(dtype)
         with open(path, "wb") as target:
             np.lib.format.write_array_header_1_0(target, {"descr": kind, "fortran_order": False, "shape": shape})
             for part in parts:
-                target.write(np.ascontiguousarray(read(part), dtype=dtype).data)
+                target.write(np.ascontiguousarray(whole(part), dtype=dtype).data)
 
     try:
         # first forget what the old map was made of, so that being killed in between cannot pair new with old
@@ -67,7 +73,7 @@ def load_map(
     except (OSError, OutputError):  # a folder that may only be read, or a map that another process holds open
         pass
     found = _mapped(folder, name, made_of, dtype, width)
-    return found if found is not None else (np.concatenate([read(p) for p in parts]), rows)
+    return found if found is not None else (np.concatenate([whole(p) for p in parts]), rows)
 
 
 def _mapped(
@@ -79,7 +85,7 @@ def _mapped(
             return None
         rows = [int(n) for n in note["rows"]]
         values: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r")
-    except (OSError, ValueError, KeyError, TypeError, EOFError, SyntaxError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, EOFError, SyntaxError):
         return None
     fits = values.shape == (sum(rows), *width) and values.dtype == dtype
     return (values, rows) if fits and len(rows) == len(made_of) else None

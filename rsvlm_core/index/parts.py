@@ -22,6 +22,13 @@ from rsvlm_core.model.encoder import Float32
 from rsvlm_core.tiles.grid import Tile
 
 COLUMNS = ("tile_id", "source", "level", "row", "col", "gsd_m", "valid_fraction", "geometry")
+# What a column must be, whoever wrote the file.
+_KINDS = {
+    "tile_id": pa.types.is_string, "source": pa.types.is_string, "level": pa.types.is_integer,
+    "row": pa.types.is_integer, "col": pa.types.is_integer, "gsd_m": pa.types.is_floating,
+    "valid_fraction": pa.types.is_floating, "geometry": pa.types.is_binary, "bbox": pa.types.is_struct,
+    "embedding": pa.types.is_fixed_size_list,
+}
 _NOTES = b"rsvlm"
 
 
@@ -103,7 +110,7 @@ def read_notes(path: Path) -> PartNotes | None:
             found["fingerprint"], found["model_sha256"], found["tiles"], found["skipped"], found["best_skipped"],
             tuple((str(tile), str(reason)) for tile, reason in found["failed"]),
         )
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, RecursionError):
         return None
 
 
@@ -116,7 +123,7 @@ def count_rows(path: Path) -> int:
     try:
         return int(pq.read_metadata(path).num_rows)
     except (OSError, pa.ArrowException) as error:
-        raise _damaged(path) from error
+        raise damaged(path) from error
 
 
 def read_vectors(path: Path) -> Float32:
@@ -126,7 +133,11 @@ def read_vectors(path: Path) -> Float32:
         SearchIndexError: It is missing or damaged.
     """
     column = read_table(path, ["embedding"]).column("embedding").combine_chunks()
+    if not pa.types.is_floating(column.type.value_type):
+        raise damaged(path)
     flat: Float32 = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    if not np.isfinite(flat).all():
+        raise damaged(path)
     return flat.reshape(len(column), column.type.list_size)
 
 
@@ -134,12 +145,34 @@ def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
     """Some columns of a part.
 
     Raises:
-        SearchIndexError: It is missing or damaged.
+        SearchIndexError: It is missing or damaged, or a column is not what it should be.
     """
     try:
-        return pq.read_table(path, columns=list(columns)).replace_schema_metadata(None)
+        table = pq.read_table(path, columns=list(columns)).replace_schema_metadata(None)
+        for name in columns:
+            column = table.column(name)
+            if not _KINDS[name](column.type) or column.null_count:
+                raise damaged(path)
     except (OSError, pa.ArrowException, KeyError) as error:
-        raise _damaged(path) from error
+        raise damaged(path) from error
+    if "gsd_m" in columns and not np.isfinite(table.column("gsd_m").to_numpy()).all():
+        raise damaged(path)
+    return table
+
+
+def read_outlines(path: Path, column: pa.ChunkedArray) -> NDArray[np.object_]:
+    """[n] polygons of a part's column of WKB, some perhaps empty.
+
+    Raises:
+        SearchIndexError: It holds something else.
+    """
+    try:
+        shapes: NDArray[np.object_] = shapely.from_wkb(np.array(column.to_pylist(), dtype=object))
+    except shapely.errors.GEOSException as error:
+        raise damaged(path) from error
+    if (shapely.get_type_id(shapes) != shapely.GeometryType.POLYGON).any():
+        raise damaged(path)
+    return shapes
 
 
 def read_rows(paths: Sequence[Path]) -> gpd.GeoDataFrame:
@@ -149,16 +182,16 @@ def read_rows(paths: Sequence[Path]) -> gpd.GeoDataFrame:
         SearchIndexError: A part is missing or damaged.
     """
     tables = [read_table(path, COLUMNS) for path in paths]
+    outlines = [read_outlines(path, table.column("geometry")) for path, table in zip(paths, tables, strict=True)]
     if not tables:
         empty: dict[str, list[Any]] = {name: [] for name in COLUMNS if name != "geometry"}
         return gpd.GeoDataFrame(empty, geometry=[], crs=LONLAT)
-    frame = pa.concat_tables(tables).to_pandas()
-    return gpd.GeoDataFrame(
-        frame.drop(columns="geometry"), geometry=shapely.from_wkb(frame["geometry"].to_numpy()), crs=LONLAT
-    )
+    frame = pa.concat_tables([table.drop_columns("geometry") for table in tables]).to_pandas()
+    return gpd.GeoDataFrame(frame, geometry=np.concatenate(outlines), crs=LONLAT)
 
 
-def _damaged(path: Path) -> SearchIndexError:
+def damaged(path: Path) -> SearchIndexError:
+    """What to raise for a part that cannot be read, or holds something else."""
     return SearchIndexError(
         f"{path} is missing or damaged.", "Run rsvlm index again with the same rasters: it makes that part anew."
     )

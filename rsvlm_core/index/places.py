@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
 from rsvlm_core.index.maps import load_map
-from rsvlm_core.index.parts import read_table
+from rsvlm_core.index.parts import read_outlines, read_table
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -96,14 +95,8 @@ def _read(path: Path) -> NDArray[Any]:
     table = read_table(path, ["gsd_m", "geometry"])
     made = np.zeros(len(table), dtype=PLACE)
     made["gsd_m"] = table.column("gsd_m").to_numpy()
-    made["corners"] = corners_of(outlines_of(table.column("geometry")))
+    made["corners"] = corners_of(read_outlines(path, table.column("geometry")))
     return made
-
-
-def outlines_of(column: pa.ChunkedArray) -> NDArray[np.object_]:
-    """[n] geometries of a column of WKB."""
-    shapes: NDArray[np.object_] = shapely.from_wkb(np.array(column.to_pylist(), dtype=object))
-    return shapes
 
 
 def corners_of(shapes: NDArray[np.object_]) -> Floats:

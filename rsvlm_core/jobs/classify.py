@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import provenance, report, required, vector_output
+from rsvlm_core.jobs.outputs import check_apart, provenance, report, required, vector_output
 from rsvlm_core.jobs.params import Params
 
 
@@ -22,6 +22,7 @@ def classify(params: Params, context: Context) -> dict[str, object]:
     extent, gsds, bands = params.extent(), params.numbers("gsds", low=1e-6), params.bands()
     model = params.model()
     params.done()
+    check_apart({"out": out}, [source])
     if len(set(classes)) < 2:
         raise UsageError("One class leaves nothing to choose.", "Give two or more different classes.")
 

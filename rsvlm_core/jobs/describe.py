@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import provenance, vector_output
+from rsvlm_core.jobs.outputs import check_apart, provenance, vector_output
 from rsvlm_core.jobs.params import Params
 from rsvlm_core.jobs.search import boxes, rows
 
@@ -45,6 +45,7 @@ def ask(params: Params, context: Context) -> dict[str, object]:
     out, route = vector_output(params), params.choice("route", ROUTES)
     model = params.model()
     params.done()
+    check_apart({"out": out}, [source])
 
     from rsvlm_core.pipelines.describe import ask as run
 

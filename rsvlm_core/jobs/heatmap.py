@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import RASTER, file_output, required
+from rsvlm_core.jobs.outputs import RASTER, check_apart, file_output, required
 from rsvlm_core.jobs.params import Params
 
 
@@ -21,6 +21,7 @@ def heatmap(params: Params, context: Context) -> dict[str, object]:
     extent, gsds, bands = params.extent(), params.numbers("gsds", low=1e-6), params.bands()
     model = params.model()
     params.done()
+    check_apart({"out": out}, [source])
 
     from rsvlm_core.pipelines.heatmap import heatmap as run
 

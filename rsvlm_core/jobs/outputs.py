@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rsvlm_core import __version__
-from rsvlm_core.errors import OutputError, UsageError
+from rsvlm_core.errors import OutputError, RsvlmError, UsageError
 from rsvlm_core.jobs.params import Params
 
 if TYPE_CHECKING:
@@ -73,6 +76,54 @@ def folder_output(params: Params, name: str = "out") -> Path:
         folder = folder.parent
     _probe(folder, given)
     return path
+
+
+def check_apart(outputs: Mapping[str, Path | None], inputs: Sequence[str | None]) -> None:
+    """Refuse results that would replace what they are made from, or one another.
+
+    Args:
+        outputs: By parameter.
+        inputs: Rasters, index folders, vector files; None is not given.
+
+    Raises:
+        UsageError: An output is an input, a file of an input, or another output.
+    """
+    wanted = {name: path for name, path in outputs.items() if path is not None}
+    for (name, path), (other, same) in combinations(wanted.items(), 2):
+        if _same(path, same):
+            raise UsageError(f"{name} and {other} are both {path}.", "Give each a file of its own.")
+    there = {name: path for name, path in wanted.items() if path.exists()}
+    if not there:
+        return
+    for source in inputs:
+        for file in _files_of(source) if source is not None else ():
+            for name, path in there.items():
+                if _same(path, file) or (file.is_dir() and file.resolve() in path.resolve().parents):
+                    raise UsageError(
+                        f"{name} {path} is what {source} is read from; it would be lost.", "Write to another file."
+                    )
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):  # one of them is not there
+        return os.path.normcase(os.path.realpath(one)) == os.path.normcase(os.path.realpath(other))
+
+
+def _files_of(source: str) -> Iterator[Path]:
+    """What a source is read from, as far as it lies here: itself, the rasters of an index, the files of a mosaic."""
+    from rsvlm_core.imagery.opening import is_local, open_dataset
+    from rsvlm_core.index.files import MANIFEST
+    from rsvlm_core.index.manifest import IndexManifest
+
+    yield Path(source)
+    if (Path(source) / MANIFEST).is_file():
+        with suppress(RsvlmError):
+            yield from (Path(entry.source) for entry in IndexManifest.load(Path(source)).sources)
+    elif is_local(source) and os.path.isfile(source):
+        with suppress(RsvlmError), open_dataset(source) as dataset:
+            yield from (Path(name) for name in dataset.files)
 
 
 def required(path: Path | None, name: str = "out") -> Path:

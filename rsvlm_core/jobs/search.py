@@ -7,7 +7,7 @@ from typing import Any
 
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import PICTURE, file_output, provenance, report, vector_output
+from rsvlm_core.jobs.outputs import PICTURE, check_apart, file_output, provenance, report, vector_output
 from rsvlm_core.jobs.params import Params
 
 
@@ -34,6 +34,7 @@ def search(params: Params, context: Context) -> dict[str, object]:
     gsds, bands = params.numbers("gsds", low=1e-6), params.bands()
     model = params.model()
     params.done()
+    check_apart({"out": out, "overview": overview}, [*sources, like, unlike, within])
 
     from rsvlm_core.pipelines.search import search as run
 

@@ -6,7 +6,16 @@ from typing import Any
 
 from rsvlm_core.errors import UsageError
 from rsvlm_core.jobs.context import Context
-from rsvlm_core.jobs.outputs import PICTURE, RASTER, file_output, provenance, report, required, vector_output
+from rsvlm_core.jobs.outputs import (
+    PICTURE,
+    RASTER,
+    check_apart,
+    file_output,
+    provenance,
+    report,
+    required,
+    vector_output,
+)
 from rsvlm_core.jobs.params import Params
 from rsvlm_core.jobs.search import boxes, rows
 from rsvlm_core.localize.methods import REFINEMENTS, parse_method
@@ -39,6 +48,9 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     bands, simplify_m, orthogonal = params.bands(), params.number("simplify_m", 0.0), params.flag("orthogonal")
     model = params.model()
     params.done()
+    check_apart(
+        {"out": out, "mask_raster": mask_raster, "scores": scores, "cosines": cosines, "overview": overview}, sources
+    )
 
     from rsvlm_core.pipelines.segment import segment as run
     from rsvlm_core.vectors import write_vector

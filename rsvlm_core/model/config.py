@@ -168,7 +168,7 @@ def load_config(name_or_path: str | Path) -> MammutConfig:
         path = Path(name_or_path)
     try:
         return MammutConfig.from_dict(json.loads(path.read_text("utf-8")))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"No model configuration {name_or_path}: {error}.", f"Known ones: {', '.join(list_configs())}."
         ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,10 @@ def folder_info(folder: Path, name: str | None = None) -> ModelInfo:
         ModelError: Not a model's folder, or of a newer format.
     """
     config, raw = read_config(folder)
+    notes = raw.get("notes")
+    scale = notes.get("logit_scale", 50.0) if isinstance(notes, dict) else 50.0
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < 1e6:
+        raise ModelError(f"{folder} is not a model's folder: its logit_scale is {str(scale)[:40]!r}.", AGAIN)
     return ModelInfo(
         id=name or str(raw.get("name") or folder.name),
         sha256=str(raw.get("sha256", "")),
@@ -98,7 +103,7 @@ def folder_info(folder: Path, name: str | None = None) -> ModelInfo:
         image_size=config.vision.image_size,
         patch_stride=config.vision.dense_stride,
         gsd_m=config.gsd_m,
-        logit_scale=float(raw.get("notes", {}).get("logit_scale", 50.0)),
+        logit_scale=float(scale),
         can_caption=True,
         licence=str(raw.get("licence", "")),
         trained_on=str(raw.get("trained_on", "")),
@@ -112,12 +117,12 @@ def _count(path: Path) -> int:
         with path.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             header: dict[str, Any] = json.loads(stream.read(min(length, 1 << 24)))
-    except (OSError, struct.error, ValueError):
+        total = 0
+        for key, entry in header.items():
+            if key == "__metadata__" or key.endswith((SCALE, ".running_mean", ".running_var")):
+                continue
+            size = math.prod(int(n) for n in entry["shape"])
+            total += size * 4 // 3 if key.endswith(PACKED) else size
+    except (OSError, struct.error, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return 0
-    total = 0
-    for key, entry in header.items():
-        if key == "__metadata__" or key.endswith((SCALE, ".running_mean", ".running_var")):
-            continue
-        size = int(np.prod(entry["shape"], dtype=np.int64))
-        total += size * 4 // 3 if key.endswith(PACKED) else size
     return total

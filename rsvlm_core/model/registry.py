@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from rsvlm_core.errors import ModelError, UsageError
+from rsvlm_core.errors import ModelError, OutputError, UsageError
 from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.model.folder import folder_info
 from rsvlm_core.model.runtime import ONNX, choose, need_torch
@@ -23,7 +23,7 @@ def added_models() -> dict[str, str]:
     """Names that the user added -> what they stand for."""
     try:
         raw = json.loads(_added_file().read_text("utf-8"))
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError, RecursionError, OutputError):
         return {}
     return {str(k): str(v) for k, v in raw.items()} if isinstance(raw, dict) else {}
 
@@ -34,6 +34,7 @@ def add_model(name: str, target: str) -> ModelInfo:
     Raises:
         UsageError: The name is taken by the bundled model or looks like a path.
         ModelError: The target is no model.
+        OutputError: The list of names cannot be written.
     """
     if name == BUNDLED or not name or any(c in name for c in "/\\:"):
         raise UsageError(f"'{name}' cannot be a model's name.", "Choose one without slashes and colons.")
@@ -41,10 +42,16 @@ def add_model(name: str, target: str) -> ModelInfo:
     info = model_info(str(path.resolve()) if path.exists() else target)
     models = {**added_models(), name: str(path.resolve()) if path.exists() else target}
     file = _added_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
     temp = file.with_name(f".{file.name}.{os.getpid()}")
-    temp.write_text(json.dumps(models, indent=1), "utf-8")
-    os.replace(temp, file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temp.write_text(json.dumps(models, indent=1), "utf-8")
+        os.replace(temp, file)
+    except OSError as error:
+        raise OutputError(
+            f"{file} cannot be written: {error.strerror}.",
+            "Free some space there, or set RSVLM_CACHE to a folder that can be written.",
+        ) from error
     return info
 
 

@@ -20,6 +20,7 @@ from rasterio.windows import Window as PixelWindow
 from rsvlm_core.errors import OutputError, UsageError
 from rsvlm_core.imagery.projecting import LONLAT, project
 from rsvlm_core.imagery.raster import Extent
+from rsvlm_core.index.places import corners_of
 from rsvlm_core.model.encoder import Encoder
 from rsvlm_core.pipelines.corpus import Corpus, first_crs, open_corpus
 from rsvlm_core.pipelines.query import clean_texts
@@ -155,7 +156,10 @@ def _levels(corpus: Corpus, query: NDArray[np.float32], region: shapely.Geometry
         if region is not None:
             kept &= shapely.intersects(shapely.box(*region.bounds), outlines)
         rows = np.flatnonzero(kept)
-        to_tile.append(_maps(outlines[rows]))
+        rings = corners_of(outlines[rows])
+        wide = _areas(rings) > 0  # an index that others made may hold outlines without any width
+        rows, rings = rows[wide], rings[wide]
+        to_tile.append(_maps(rings))
         bounds.append(shapely.bounds(outlines[rows]).reshape(-1, 4))
         scores.append((np.asarray(index.vectors) @ query)[rows].astype(np.float32))
         gsds.append(index.table["gsd_m"].to_numpy(dtype=np.float64)[rows])
@@ -171,11 +175,16 @@ def _levels(corpus: Corpus, query: NDArray[np.float32], region: shapely.Geometry
     return levels
 
 
-def _maps(outlines: NDArray[np.object_]) -> Floats:
-    """[N, 2, 3] affine maps of CRS coordinates to (u, v) in 0..1 over quadrilaterals, from three of their corners."""
-    if not len(outlines):
+def _areas(ring: Floats) -> Floats:
+    """[N, 4, 2] corners -> [N] areas of the parallelograms that three of them span."""
+    along, down = ring[:, 1] - ring[:, 0], ring[:, 3] - ring[:, 0]
+    return np.asarray(np.abs(along[:, 0] * down[:, 1] - along[:, 1] * down[:, 0]))
+
+
+def _maps(ring: Floats) -> Floats:
+    """[N, 4, 2] corners -> [N, 2, 3] affine maps of CRS coordinates to (u, v) in 0..1, from three corners each."""
+    if not len(ring):
         return np.zeros((0, 2, 3))
-    ring = shapely.get_coordinates(outlines).reshape(len(outlines), 5, 2)
     origin, along, down = ring[:, 0], ring[:, 1] - ring[:, 0], ring[:, 3] - ring[:, 0]
     inverse = np.linalg.inv(np.stack([along, down], axis=-1))
     return np.concatenate([inverse, -(inverse @ origin[..., None])], axis=-1)

@@ -40,13 +40,22 @@ def private_stdout() -> BinaryIO:
     return lines
 
 
+def private_stdin() -> BinaryIO:
+    """Take the real stdin for the protocol and leave an empty one: a mosaic may name it as a file of its own."""
+    lines = os.fdopen(os.dup(0), "rb")
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return lines
+
+
 def serve_process() -> int:
     """Serve this process's stdin and stdout; returns the exit status."""
     from rsvlm_core.worker.protocol import Channel
     from rsvlm_core.worker.server import Server
 
     channel = Channel(private_stdout())
-    server = Server(sys.stdin.buffer, channel)
+    server = Server(private_stdin(), channel)
     logging.getLogger().addHandler(_LogLines(server))
     logging.getLogger("rsvlm_core").setLevel(logging.INFO)
     logging.captureWarnings(True)

@@ -12,6 +12,7 @@ from typing import BinaryIO
 # Raised when a message changes its meaning; the minor number when something is added.
 PROTOCOL = "1.0"
 MAX_LINE = 1 << 20
+_DEEPEST = 32  # what is nested deeper than Python's stack could be read, and not be written into an answer or the log
 
 Id = str | int | None
 
@@ -86,6 +87,8 @@ def parse(line: bytes) -> Request | Malformed:
         return Malformed(None, "The line is not JSON.")
     if not isinstance(message, dict):
         return Malformed(None, "The line is not a JSON object.")
+    if not _shallow(message):
+        return Malformed(None, f"The line is nested more than {_DEEPEST} deep.")
     to = message.get("id")
     if isinstance(to, bool) or not isinstance(to, (str, int, type(None))):
         return Malformed(None, "id must be a string or a whole number.")
@@ -97,6 +100,18 @@ def parse(line: bytes) -> Request | Malformed:
     if not isinstance(params, dict):
         return Malformed(to, "params must be an object.")
     return Request(to, op, params)
+
+
+def _shallow(message: object) -> bool:
+    level = [message]
+    for _ in range(_DEEPEST):
+        level = [
+            inner for outer in level if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _plain(value: object) -> object:

@@ -125,9 +125,9 @@ class LocalizeRecipe:
                     low, high = values[name]
                     values[name] = (float(low), float(high))
             recipe = cls(**values)
+            recipe._check()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"The recipe cannot be used: {error}.", "See training/configs/localize.yaml.") from None
-        recipe._check()
         return recipe
 
     def _check(self) -> None:
@@ -157,7 +157,7 @@ class LocalizeRecipe:
         """
         try:
             raw = yaml.safe_load(path.read_text("utf-8"))
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise UsageError(f"The recipe {path} cannot be read: {error}.") from None
         for item in overrides:
             key, equals, value = item.partition("=")
@@ -167,5 +167,8 @@ class LocalizeRecipe:
                 node = node.get(name) if isinstance(node, dict) else None
             if not equals or not isinstance(node, dict):
                 raise UsageError(f"'{item}' is not key=value with a key of the recipe.")
-            node[last] = yaml.safe_load(value)
+            try:
+                node[last] = yaml.safe_load(value)
+            except (ValueError, RecursionError, yaml.YAMLError) as error:
+                raise UsageError(f"The override '{item}' cannot be read: {error}.") from None
         return cls.from_dict(raw)
