@@ -177,6 +177,8 @@ class Raster:
             RasterError: The file cannot be read there.
         """
         height, width = shape
+        if self.width * width < 0.25 * window.width or self.height * height < 0.25 * window.height:
+            return empty_patch(shape)  # less than a quarter of a pixel: no pixel can get half of its weight from it
         step_x, step_y = _whole_step(window.width / width), _whole_step(window.height / height)
         c0, c1 = _span(window.col, window.width, step_x, self.width)
         r0, r1 = _span(window.row, window.height, step_y, self.height)
