@@ -66,7 +66,7 @@ def resample(
     """Resample a rectangle of an image, with anti-aliasing, ignoring invalid pixels.
 
     Args:
-        rgb: [H, W, 3] uint8.
+        rgb: [H, W, 3] uint8; quickest where each band lies by itself, as GDAL gives them.
         valid: [H, W] bool.
         box: left, top, right, bottom in pixels of `rgb`; may be fractional and stick out (outside is invalid).
         shape: (h, w) of the result.
@@ -85,7 +85,7 @@ def resample(
     if (right - left, bottom - top) == (w, h) and left == int(left) and top == int(top):
         inside = (slice(int(top), int(top) + h), slice(int(left), int(left) + w))
         seen = valid[inside]
-        return Patch(np.where(seen[..., None], rgb[inside], 0).astype(np.uint8), seen.copy())
+        return Patch(np.ascontiguousarray(np.where(seen[..., None], rgb[inside], 0), np.uint8), seen.copy())
     # the box is built by adding and subtracting, so it may pass the border by a rounding error
     frame = (max(0.0, left), max(0.0, top), min(float(rgb.shape[1]), right), min(float(rgb.shape[0]), bottom))
 
@@ -94,7 +94,7 @@ def resample(
         return np.asarray(image, dtype=np.float32)
 
     if valid.all():
-        image = Image.fromarray(rgb).resize((w, h), Image.Resampling.BILINEAR, box=frame)
+        image = _image(rgb).resize((w, h), Image.Resampling.BILINEAR, box=frame)
         return Patch(np.asarray(image), np.ones(shape, dtype=bool))
     weight = shrink(valid.astype(np.float32))
     channels = [shrink(np.where(valid, rgb[..., c], 0).astype(np.float32)) for c in range(3)]
@@ -102,3 +102,11 @@ def resample(
     good = weight >= 0.4995
     mean = np.stack(channels, axis=-1) / np.maximum(weight, 1e-6)[..., None]
     return Patch(np.where(good[..., None], np.clip(np.rint(mean), 0, 255), 0).astype(np.uint8), good)
+
+
+def _image(rgb: UInt8) -> Image.Image:
+    """[H, W, 3] as Pillow keeps it; bands that lie one after the other need not be turned into an array of pixels."""
+    bands = np.moveaxis(rgb, -1, 0)
+    if bands.flags.c_contiguous:
+        return Image.merge("RGB", [Image.fromarray(band) for band in bands])
+    return Image.fromarray(rgb)

@@ -194,7 +194,7 @@ class Raster:
             (window.col - c0) * fx, (window.row - r0) * fy,
             (window.col + window.width - c0) * fx, (window.row + window.height - r0) * fy,
         )
-        return resample(np.ascontiguousarray(rgb), valid, box, shape)
+        return resample(rgb, valid, box, shape)
 
     def empty(self, window: Window) -> bool:
         """Whether nothing in a window can be valid, as far as the file tells without decoding it; False where unsure.

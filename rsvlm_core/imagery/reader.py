@@ -147,7 +147,7 @@ class BandReader:
         valid &= self._not_nodata(data)
         if data.dtype.kind == "f":
             valid &= np.isfinite(data).all(axis=0)
-        return data[self._order], valid
+        return (data if self._order == [0, 1, 2] else data[self._order]), valid
 
     def _not_nodata(self, data: Values) -> Mask:
         """True where any band differs from its nodata value: one dark band alone does not make a hole."""

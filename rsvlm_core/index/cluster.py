@@ -17,10 +17,9 @@ from typing import Any
 from pyproj import CRS
 
 from rsvlm_core.errors import RasterError, UsageError
-from rsvlm_core.imagery.patch import Patch
 from rsvlm_core.imagery.raster import Extent, Raster
 from rsvlm_core.index.builder import existing, prepare
-from rsvlm_core.index.decode import TileReader
+from rsvlm_core.index.decode import Seen, TileReader
 from rsvlm_core.index.files import MANIFEST, PARTS, part_name
 from rsvlm_core.index.lock import WriterLock
 from rsvlm_core.index.manifest import IndexManifest, Part, Source
@@ -33,11 +32,11 @@ from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from rsvlm_core.tiles.grid import OVERLAP, Tile
 
-# Memory of a task for each pixel that it reads: colours and validity, twice while they are packed.
+# Memory of a task for each pixel that it reads: colours, twice while they are packed, and some room.
 _READER_BYTES = 8
 
 LoadEncoder = Callable[[], Encoder]
-Read = list[tuple[Tile, "Patch | str"]]
+Read = list[tuple[Tile, "Seen | str"]]
 
 
 @dataclass(frozen=True)
@@ -249,8 +248,8 @@ class _Embedder:
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         got: Read = row["tiles"].value
         work = PartWork(self._writing.entry, self._encoder, self._writing.batch)
-        for tile, patch in got:
-            work.add(tile, RasterError(patch) if isinstance(patch, str) else patch)
+        for tile, seen in got:
+            work.add(tile, RasterError(seen) if isinstance(seen, str) else seen)
         name, crs = part_name(row["number"]), CRS.from_wkt(row["wkt"])
         remote = self._writing.remote
         if remote is None:

@@ -6,10 +6,11 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from rsvlm_core.errors import RasterError
 from rsvlm_core.imagery.opening import is_local
-from rsvlm_core.imagery.patch import Patch, empty_patch
+from rsvlm_core.imagery.patch import UInt8
 from rsvlm_core.imagery.raster import Raster
 from rsvlm_core.index.manifest import Source
 from rsvlm_core.machine import cores
@@ -21,7 +22,23 @@ _MOST, _REMOTE = 8, 1
 # Tiles of a run at most: those of three scales in one square of a `TileGrid`.
 RUN = 160
 
-_Run = list[tuple[Tile, "Future[Patch | RasterError]"]]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is kept of a tile until it is embedded: hundreds wait, so nothing that is not needed.
+
+    Attributes:
+        valid_fraction: Share of valid pixels, 0..1.
+        image: [S, S, 3] uint8, holes filled; None where nothing is valid.
+    """
+
+    valid_fraction: float
+    image: UInt8 | None
+
+
+_NOTHING = Seen(0.0, None)
+_Run = list[tuple[Tile, "Future[Seen | RasterError]"]]
 
 
 class TileReader:
@@ -54,7 +71,7 @@ class TileReader:
         for raster in self._open:
             raster.close()
 
-    def read(self, tiles: Iterable[Tile]) -> Iterator[tuple[Tile, Patch | RasterError]]:
+    def read(self, tiles: Iterable[Tile]) -> Iterator[tuple[Tile, Seen | RasterError]]:
         """Each tile with its pixels, or with the reason why they cannot be read, in the order given."""
         coming = self._runs(tiles)
         waiting: deque[_Run] = deque()
@@ -92,7 +109,7 @@ class TileReader:
             except BaseException as error:  # raised again where the tile is asked for
                 future.set_exception(error)
 
-    def _one(self, tile: Tile) -> Patch | RasterError:
+    def _one(self, tile: Tile) -> Seen | RasterError:
         try:
             if not hasattr(self._own, "raster"):
                 self._own.raster = Raster.open(
@@ -100,7 +117,10 @@ class TileReader:
                 )
                 self._open.append(self._own.raster)
             raster: Raster = self._own.raster
-            shape = (self._size, self._size)
-            return empty_patch(shape) if raster.empty(tile.window) else raster.read(tile.window, shape)
+            if raster.empty(tile.window):
+                return _NOTHING
+            patch = raster.read(tile.window, (self._size, self._size))
+            fraction = patch.valid_fraction
+            return Seen(fraction, patch.filled()) if fraction else _NOTHING
         except RasterError as error:
             return error

@@ -8,8 +8,8 @@ import numpy as np
 from pyproj import CRS
 
 from rsvlm_core.errors import RasterError
-from rsvlm_core.imagery.patch import Patch
 from rsvlm_core.imagery.projecting import LONLAT, project
+from rsvlm_core.index.decode import Seen
 from rsvlm_core.index.manifest import Source
 from rsvlm_core.index.parts import PartNotes, write_part
 from rsvlm_core.model.encoder import Encoder, Float32, UInt8
@@ -43,19 +43,19 @@ class PartWork:
         """Tiles read and not yet embedded."""
         return len(self._images)
 
-    def add(self, tile: Tile, got: Patch | RasterError) -> None:
+    def add(self, tile: Tile, got: Seen | RasterError) -> None:
         """Take a tile; embeds whenever a batch is full."""
         if isinstance(got, RasterError):
             self._failed.append((tile.tile_id, got.message))
             return
         fraction = got.valid_fraction
-        if fraction == 0 or fraction < self._entry.min_valid * self._inside(tile):
+        if got.image is None or fraction < self._entry.min_valid * self._inside(tile):
             self._skipped += 1
             self._best_skipped = max(self._best_skipped, fraction)
             return
         self.tiles.append(tile)
         self.valid.append(fraction)
-        self._images.append(got.filled())
+        self._images.append(got.image)
         if len(self._images) == self._batch:
             self._encode()
 

@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -17,20 +18,17 @@ from rsvlm_core.errors import UsageError
 from rsvlm_core.imagery.patch import Window
 from rsvlm_core.imagery.raster import Extent, Raster, as_geometry, outside
 from rsvlm_core.model.encoder import ModelInfo
-from rsvlm_core.tiles.layout import starts
+from rsvlm_core.tiles.levels import Level
+from rsvlm_core.tiles.walk import Squares, Walk
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 OVERLAP = 0.25
 
-# Tiles are walked through in squares of this many of the finest, and of at least two of the coarsest level, all levels
-# of a square before the next: so blocks of the file are decoded about once, whether or not it has overviews.
-_GROUP, _COARSE_GROUP, _MOST_GROUP = 8, 2, 64
-# More tiles than this would fill the memory before the first one is seen: a header that lies, or a slip in a number.
+# More tiles than this nobody means: a header that lies, or a slip in a number.
 MOST_TILES = 50_000_000
-# Change of the ground size of a pixel over the raster from which rows of tiles get their own width.
-_UNEVEN = 0.01
+# Outlines at once.
+_BLOCK = 8192
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,8 @@ class TileGrid:
 
     Every level covers the whole raster with squares of size_px * gsd metres that all lie inside it: the last row and
     column shift inwards. A raster smaller than a tile gets one, centred, whose rest is not valid. An extent selects
-    tiles of this grid and never moves them.
+    tiles of this grid and never moves them. Tiles are laid out when they are asked for: what is held grows with the
+    rows of the grid, and by four bytes for each tile that an extent selected.
     """
 
     def __init__(
@@ -125,18 +124,18 @@ class TileGrid:
         self._source = raster.source
         self._key = _source_key(raster.source)
         _check_number(raster, self.gsds, size_px * (1 - overlap))
-        levels = [_level(raster, gsd, size_px, overlap) for gsd in self.gsds]
-        self._level = np.concatenate([np.full(len(part[0]), i, dtype=np.int64) for i, part in enumerate(levels)])
-        self._row = np.concatenate([part[0] for part in levels])
-        self._col = np.concatenate([part[1] for part in levels])
-        self._windows = np.concatenate([part[2] for part in levels])
-        self._select(self._walk(raster.striped))
+        levels = [Level(raster, gsd, size_px, overlap) for gsd in self.gsds]
+        self._walk = Walk(levels, overlap, raster.striped)
         self._raster = raster
+        # Positions of the tiles that were selected; all of them need not be written down.
+        self._chosen: NDArray[np.uint32] | None = None
         if extent is not None:
-            self._keep(self._touching(as_geometry(extent)), extent)
+            self._chosen = self._selected(as_geometry(extent), inside=True)
+            if not len(self):
+                raise UsageError(*outside(extent, raster.bounds, self._source))
 
     def __len__(self) -> int:
-        return len(self._row)
+        return len(self._walk) if self._chosen is None else len(self._chosen)
 
     def __iter__(self) -> Iterator[Tile]:
         for start in range(0, len(self), 1024):
@@ -147,10 +146,10 @@ class TileGrid:
 
         It goes by squares of ground; in each the finest level comes first.
         """
-        part = slice(start, stop)
+        found = self._at(start, stop)
         made = []
         for level, row, col, window, outline in zip(
-            self._level[part], self._row[part], self._col[part], self._windows[part], self._outlines(part), strict=True
+            found.level, found.row, found.col, found.windows, shapely.polygons(self._corners(found)), strict=True
         ):
             gsd = self.gsds[level]
             made.append(Tile(
@@ -161,54 +160,49 @@ class TileGrid:
 
     def without(self, extents: Sequence[Extent | None]) -> TileGrid:
         """The tiles that were not selected by any of these extents; None is everything."""
-        left = np.ones(len(self), dtype=bool)
+        rest = copy(self)
         for extent in extents:
-            left &= False if extent is None else ~self._touching(as_geometry(extent))
-        rest = TileGrid.__new__(TileGrid)
-        rest.__dict__.update(self.__dict__)
-        rest._select(left)
+            none = np.zeros(0, np.uint32)
+            rest._chosen = none if extent is None else rest._selected(as_geometry(extent), inside=False)
         return rest
 
-    def _outlines(self, part: slice) -> NDArray[np.object_]:
-        """Polygons of the tiles, cut to the raster, in its CRS."""
-        windows = self._windows[part]
+    def _at(self, start: int, stop: int) -> Squares:
+        start, stop = max(0, start), min(stop, len(self))
+        if self._chosen is None:
+            return self._walk.at(np.arange(start, stop))
+        return self._walk.at(self._chosen[start:stop].astype(np.int64))
+
+    def _corners(self, tiles: Squares) -> Floats:
+        """[n, 4, 2] corners of tiles, cut to the raster, in its CRS."""
+        windows = tiles.windows
         low = np.maximum(windows[:, :2], 0.0)
         size = np.array([self._raster.width, self._raster.height], dtype=np.float64)
         high = np.minimum(windows[:, :2] + windows[:, 2:], size)
-        outlines: NDArray[np.object_] = shapely.polygons(
-            self._raster.corners(np.concatenate([low, high - low], axis=1))
-        )
-        return outlines
+        return self._raster.corners(np.concatenate([low, high - low], axis=1))
 
-    def _touching(self, area: shapely.Geometry) -> NDArray[np.bool_]:
-        """Which tiles share ground, not just a border, with an area."""
-        touching = np.zeros(len(self), dtype=bool)
+    def _selected(self, area: shapely.Geometry, inside: bool) -> NDArray[np.uint32]:
+        """Positions in the walk of our tiles that share ground, not just a border, with an area; or of the others."""
+        west, south, east, north = area.bounds
         shapely.prepare(area)
-        for start in range(0, len(self), 65536):
-            part = slice(start, start + 65536)
-            outlines = self._outlines(part)
-            near = np.flatnonzero(shapely.intersects(area, outlines))
-            shared = shapely.area(shapely.intersection(area, outlines[near]))
-            touching[start + near[shared > 1e-9 * shapely.area(outlines[near])]] = True
-        return touching
-
-    def _walk(self, striped: bool) -> Ints:
-        """The order of iteration, as positions."""
-        middle = self._windows[:, :2] + self._windows[:, 2:] / 2
-        stride = self._windows[:, 2:].min(axis=0) * (1 - self.overlap)
-        coarse = self._windows[:, 2:].max(axis=0) * _COARSE_GROUP
-        square = np.clip(coarse, _GROUP * stride, _MOST_GROUP * stride)
-        across, down = np.floor(middle / square).T
-        return np.lexsort((self._col, self._row, self._level, across * (not striped), down))
-
-    def _keep(self, kept: NDArray[np.bool_], extent: Extent) -> None:
-        if not kept.any():
-            raise UsageError(*outside(extent, self._raster.bounds, self._source))
-        self._select(kept)
-
-    def _select(self, kept: NDArray[np.bool_] | Ints) -> None:
-        self._level, self._row, self._col = self._level[kept], self._row[kept], self._col[kept]
-        self._windows = self._windows[kept]
+        found = [np.zeros(0, np.uint32)]
+        for start in range(0, len(self), _BLOCK):
+            tiles = self._at(start, start + _BLOCK)
+            corners = self._corners(tiles)
+            low, high = corners.min(axis=1), corners.max(axis=1)
+            near = np.flatnonzero(
+                (low[:, 0] <= east) & (high[:, 0] >= west) & (low[:, 1] <= north) & (high[:, 1] >= south)
+            )
+            outlines = shapely.polygons(corners[near])
+            crossed = shapely.intersects(area, outlines)
+            near, outlines = near[crossed], outlines[crossed]
+            shared = shapely.area(shapely.intersection(area, outlines))
+            touching = np.zeros(len(corners), dtype=bool)
+            touching[near[shared > 1e-9 * shapely.area(outlines)]] = True
+            positions = np.arange(start, start + len(corners), dtype=np.uint32)
+            if self._chosen is not None:
+                positions = self._chosen[start : start + len(corners)]
+            found.append(positions[touching == inside])
+        return np.concatenate(found)
 
 
 def _check_number(raster: Raster, gsds: Sequence[float], stride_px: float) -> None:
@@ -221,58 +215,6 @@ def _check_number(raster: Raster, gsds: Sequence[float], stride_px: float) -> No
             f" {wanted:.2g} tiles at {gsds[0]:g} m per pixel, more than the {MOST_TILES:.2g} of one raster.",
             "Give coarser ground sizes with --gsd, or cut the raster into pieces.",
         )
-
-
-def _level(raster: Raster, gsd: float, size_px: int, overlap: float) -> tuple[Ints, Ints, Floats]:
-    """Row and column numbers [N] and windows [N, 4] of one level, row by row."""
-    side = size_px * gsd
-    ground = _Ground(raster)
-    rows, cols, windows = [], [], []
-    for number, (top, height) in enumerate(_row_spans(ground, raster.height, side, overlap)):
-        width = side / ground.gsd(top + height / 2)[0]
-        left = starts(raster.width, width, width * (1 - overlap))
-        rows.append(np.full(len(left), number, dtype=np.int64))
-        cols.append(np.arange(len(left), dtype=np.int64))
-        windows.append(np.stack([left, *(np.full(len(left), v) for v in (top, width, height))], axis=1))
-    return np.concatenate(rows), np.concatenate(cols), np.concatenate(windows)
-
-
-class _Ground:
-    """Metres per pixel along a raster's rows.
-
-    They change from top to bottom where a raster in degrees or Mercator spans many latitudes; elsewhere one size
-    serves, and tiles stay exactly alike.
-    """
-
-    def __init__(self, raster: Raster) -> None:
-        self._raster = raster
-        ends = [raster.gsd_at(raster.width / 2, row) for row in (0.5, raster.height - 0.5)]
-        self.uneven = any(abs(end[axis] / raster.gsd_m[axis] - 1) > _UNEVEN for end in ends for axis in (0, 1))
-
-    def gsd(self, row: float) -> tuple[float, float]:
-        """Along the column and the row axis, in the middle of a row."""
-        if not self.uneven:
-            return self._raster.gsd_m
-        return self._raster.gsd_at(self._raster.width / 2, min(max(row, 0.5), self._raster.height - 0.5))
-
-
-def _row_spans(ground: _Ground, length: int, side: float, overlap: float) -> list[tuple[float, float]]:
-    """(top, height) in pixels of the rows of tiles."""
-    middle = side / ground.gsd(length / 2)[1]
-    if not ground.uneven or middle >= length:
-        return [(float(top), middle) for top in starts(length, middle, middle * (1 - overlap))]
-    last = side / ground.gsd(length - 0.5 * side / ground.gsd(length)[1])[1]
-    spans: list[tuple[float, float]] = []
-    top, bottom = 0.0, float(length)
-    while True:
-        height = side / ground.gsd(top + 0.5 * side / ground.gsd(top)[1])[1]
-        if top + height >= length * (1 - 1e-9):
-            # not further down than where the row above ends: its tiles may have another height
-            top = max(0.0, min(length - last, bottom))
-            return [*spans, (top, length - top)]
-        spans.append((top, height))
-        bottom = top + height
-        top += height * (1 - overlap)
 
 
 def _rounded(gsd: float) -> float:
