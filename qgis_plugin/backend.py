@@ -19,6 +19,7 @@ from .translate import tr
 HERE = os.path.dirname(os.path.abspath(__file__))
 OLDEST = (3, 10)
 LIGHT, FULL = "light", "full"
+PATIENCE_MS = 60_000  # an antivirus program may look at a Python for long before it lets it start
 # QGIS sets these for its own Python, GDAL, PROJ and Qt; another Python that sees them loads the wrong files
 REMOVED = (
     "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_LIB",
@@ -193,7 +194,7 @@ def probe(candidate: Candidate) -> Verdict:
     launch = Launch(candidate.path, ("-E", "-s", "-c", PROBE, *names), os.path.dirname(HERE), environment())
     process = launch.process()
     process.start()
-    if not process.waitForFinished(20000):
+    if not process.waitForFinished(PATIENCE_MS):
         process.kill()
         process.waitForFinished(1000)
         return Verdict(candidate, False, tr("does not start"))
@@ -255,7 +256,7 @@ def version_of(path: str) -> tuple[int, int] | None:
     launch = Launch(path, ("-E", "-s", "-c", "import sys; print(*sys.version_info[:2])"), HERE, environment())
     process = launch.process()
     process.start()
-    if not process.waitForFinished(20000):
+    if not process.waitForFinished(PATIENCE_MS):
         process.kill()
         process.waitForFinished(1000)
         return None

@@ -10,11 +10,13 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from qgis.core import QgsApplication, QgsSettings, QgsTask
-from qgis.PyQt.QtCore import QObject, QProcess, pyqtSignal
+from qgis.PyQt.QtCore import QObject, QProcess, QTimer, pyqtSignal
 
 from . import backend, log, settings
 from .protocol import BackendError
@@ -76,16 +78,21 @@ def new_folder() -> str:
     return os.path.join(base, f"env{number}")
 
 
+def room(folder: str) -> tuple[str, float]:
+    """The part of a path that exists, and the free gigabytes of its disk."""
+    there = folder
+    while not os.path.isdir(there):
+        there = os.path.dirname(there)
+    return there, shutil.disk_usage(there).free / 1e9
+
+
 def check_space(folder: str, needed_gb: float) -> None:
     """Refuse to start what cannot fit.
 
     Raises:
         BackendError: There is not enough room on the disk of `folder`.
     """
-    there = folder
-    while not os.path.isdir(there):
-        there = os.path.dirname(there)
-    free = shutil.disk_usage(there).free / 1e9
+    there, free = room(folder)
     if free < needed_gb:
         raise BackendError(
             tr("The environment needs {:.0f} GB; {:.1f} GB are free at {}.").format(needed_gb, free, there),
@@ -113,6 +120,35 @@ def network() -> dict[str, str]:
     return found
 
 
+class LookTask(QgsTask):
+    """Asks an interpreter something in the background: on a slow disk its start takes seconds.
+
+    Attributes:
+        found: What `look` returned.
+    """
+
+    def __init__(self, look: Callable[[], Any]) -> None:
+        super().__init__(tr("Looking for the search engine"), QgsTask.Flag.CanCancel)
+        self._look = look
+        self.found: Any = None
+
+    def run(self) -> bool:
+        """In a thread of QGIS; never raises."""
+        try:
+            self.found = self._look()
+        except Exception as error:  # a task that raises brings QGIS down on some versions
+            self.found = error
+        return True
+
+
+def look(work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+    """Call `then` with what `work` returns, which is called in the background; main thread."""
+    task = LookTask(work)
+    _tasks.append(task)
+    task.taskCompleted.connect(lambda: (_tasks.remove(task), then(task.found)))
+    QgsApplication.taskManager().addTask(task)
+
+
 class Builder(QObject):
     """Carries out a plan, step by step, without holding up the window.
 
@@ -132,38 +168,53 @@ class Builder(QObject):
         self._steps: list[tuple[str, str, list[str]]] = []
         self._process: QProcess | None = None
         self._last: list[str] = []
-        self._cancelled = False
+        self._cancelled = self._over = False
         self.begun = 0.0
 
     def start(self) -> None:
         """Begin.
 
         Raises:
-            BackendError: The base interpreter is too old, or the disk is too full.
+            BackendError: The disk is too full.
         """
         os.makedirs(os.path.dirname(self._plan.folder), exist_ok=True)
         check_space(self._plan.folder, NEEDED_GB[self._plan.kind])
-        version = backend.version_of(self._plan.base)
-        if version is None or version < backend.OLDEST:
-            raise BackendError(
-                tr("{} is {}; Python 3.10 or newer is needed.").format(
-                    self._plan.base, "Python {}.{}".format(*version) if version else tr("no Python that works")),
-                tr("Choose another interpreter to start from."), "environment")
+        self.begun = time.monotonic()
+        self.stepped.emit(tr("Looking at {}…").format(self._plan.base))
+        look(lambda: backend.version_of(self._plan.base), self._begin)
+
+    def _begin(self, version: Any) -> None:
+        """The version of the interpreter to start from is known."""
+        if self._over:
+            return
+        if not isinstance(version, tuple) or version < backend.OLDEST:
+            spoken = "Python {}.{}".format(*version) if isinstance(version, tuple) else tr("no Python that works")
+            self._give_up(BackendError(
+                tr("{} is {}; Python 3.10 or newer is needed.").format(self._plan.base, spoken),
+                tr("Choose another interpreter to start from."), "environment"))
+            return
         python = backend.python_in(self._plan.folder)
         self._steps = [
             (tr("Making an empty environment…"), self._plan.base, self._plan.venv()),
             (tr("Installing packages; this takes some minutes…"), python, self._plan.pip()),
         ]
-        self.begun = time.monotonic()
         self._next()
 
     def cancel(self) -> None:
         """Stop, and take away what is half done."""
         self._cancelled = True
-        if self._process is not None:
-            self._process.terminate()
-            if not self._process.waitForFinished(500):
-                self._process.kill()
+        process = self._process
+        if process is None:  # an interpreter is looked at; nobody waits for that
+            self._stopped()
+            return
+        process.terminate()
+        QTimer.singleShot(500, lambda: process.kill() if self._process is process else None)
+
+    def _stopped(self) -> bool:
+        """Whether the user has cancelled, which is told then."""
+        if self._cancelled:
+            self._give_up(BackendError(tr("Stopped."), tr("Nothing was changed."), "stopped"))
+        return self._cancelled
 
     def _next(self) -> None:
         if not self._steps:
@@ -200,18 +251,25 @@ class Builder(QObject):
     def _ended_step(self, status: int, how: QProcess.ExitStatus) -> None:
         self._read()
         self._process = None
-        if self._cancelled:
-            self._give_up(BackendError(tr("Stopped."), tr("Nothing was changed."), "stopped"))
-        elif status != 0 or how != QProcess.ExitStatus.NormalExit:
+        if self._stopped():
+            return
+        if status != 0 or how != QProcess.ExitStatus.NormalExit:
             self._give_up(explain("\n".join(self._last)))
         else:
             self._next()
 
     def _finish(self) -> None:
-        verdict = backend.probe(backend.Candidate(backend.python_in(self._plan.folder), tr("new")))
-        if not verdict.usable:
+        self.stepped.emit(tr("Trying the new environment…"))
+        look(lambda: backend.probe(backend.Candidate(backend.python_in(self._plan.folder), tr("new"))), self._tried)
+
+    def _tried(self, verdict: Any) -> None:
+        """The new environment was asked for its packages."""
+        if self._over:
+            return
+        if not getattr(verdict, "usable", False):
             self._give_up(BackendError(
-                tr("The new environment does not work: {}.").format(verdict.reason), "", "environment"))
+                tr("The new environment does not work: {}.").format(getattr(verdict, "reason", verdict)), "",
+                "environment"))
             return
         old = settings.environment_folder()
         settings.set_environment_folder(self._plan.folder)
@@ -221,6 +279,9 @@ class Builder(QObject):
         self.ended.emit(None)
 
     def _give_up(self, fault: BackendError) -> None:
+        if self._over:
+            return
+        self._over = True
         self._process = None
         remove(self._plan.folder)
         self.ended.emit(fault)
@@ -234,7 +295,7 @@ def explain(log: str) -> BackendError:
         ("407", tr("The proxy asks for a user and a password."),
          tr("Enter them under Settings › Options › Network.")),
         ("CERTIFICATE_VERIFY_FAILED", tr("The network replaces certificates, and pip does not trust the new ones."),
-         tr("Name your organisation’s certificate file in the options of this plugin.")),
+         tr("Name your organisation’s certificate file under Network, or in the options of this plugin.")),
         ("No space left", tr("The disk is full."), tr("Make room and try again.")),
         ("No matching distribution", tr("A package was not found."),
          tr("Check the network or, for a wheelhouse, that it has the packages for this Python version.")),

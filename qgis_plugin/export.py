@@ -141,7 +141,7 @@ def plan(layer: QgsRasterLayer, extent: QgsRectangle | None, gsd_m: float | None
     if not layer.crs().isValid():
         raise BackendError(
             tr("“{}” has no coordinate system.").format(layer.name()),
-            tr("Set it with a right click on the layer, Layer CRS."), "raster")
+            tr("Choose the one that it was made in."), "crs")
     size = gsd_m or native_gsd(layer)
     if size is None:
         raise BackendError(

@@ -39,7 +39,7 @@ class Status:
             return tr("Index: out of date, the raster has changed")
         if self.kind == PARTIAL:
             return tr("Index: unfinished, {:.1f} MB").format(self.megabytes)
-        return tr("Index: grows with the searches; build it to search the whole raster in milliseconds")
+        return tr("Index: none. Build it once, and every search is immediate")
 
 
 def folder_of(source: str) -> str:

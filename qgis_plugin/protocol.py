@@ -26,7 +26,7 @@ class BackendError(Exception):
         message: What is wrong, in words for people.
         remedy: What to do about it.
         code: As the backend has them (`usage raster index model output stopped …`), or of this side: `start died
-            protocol environment bug`.
+            protocol environment crs bug`.
         details: Traceback or last lines of stderr, for the log only.
     """
 

@@ -15,7 +15,9 @@ from qgis.core import (
     QgsFeature,
     QgsGeometry,
     QgsMultiBandColorRenderer,
+    QgsPoint,
     QgsProject,
+    QgsRasterDataProvider,
     QgsRasterLayer,
     QgsRectangle,
     QgsVectorFileWriter,
@@ -70,7 +72,7 @@ def raster_source(layer: Any) -> str:
         )
     if not is_file(layer):
         raise BackendError(
-            tr("The file of “{}” is gone: {}").format(layer.name(), source),
+            tr("The file of “{}” is gone: {}.").format(layer.name(), source),
             tr("Repair the layer’s data source, or add the raster again."), "raster",
         )
     if not layer.isValid():
@@ -80,12 +82,23 @@ def raster_source(layer: Any) -> str:
     if not layer.crs().isValid():
         raise BackendError(
             tr("“{}” has no coordinate system.").format(layer.name()),
-            tr("Set it with a right click on the layer, Layer CRS."), "raster",
+            tr("Choose the one that it was made in."), "crs",
         )
     own = layer.dataProvider().crs()
     if own != layer.crs():  # the user has said where it lies, and is right
         return placed_copy(layer, source)
     return source
+
+
+def is_upright(layer: QgsRasterLayer) -> bool:
+    """Whether a raster's first row is its northern edge; QGIS shows another one turned, as one of other pixels."""
+    provider, box = layer.dataProvider(), layer.extent()
+    across, up = box.width() / provider.xSize(), box.height() / provider.ySize()
+    kind = QgsRasterDataProvider.TransformType.TransformImageToLayer
+    places = [(QgsPoint(*at), provider.transformCoordinates(QgsPoint(*at), kind)) for at in ((0, 0), (1, 0), (0, 1))]
+    return all(
+        abs(found.x() - box.xMinimum() - at.x() * across) < across / 100
+        and abs(found.y() - box.yMaximum() + at.y() * up) < up / 100 for at, found in places if not found.isEmpty())
 
 
 def placed_copy(layer: QgsRasterLayer, source: str) -> str:
@@ -212,7 +225,7 @@ def write_polygons(
     memory.dataProvider().addFeatures(features)
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName = "GPKG"
-    options.layerOptions = ["VERSION=1.2"]
+    options.datasourceOptions = ["VERSION=1.2"]
     written = QgsVectorFileWriter.writeAsVectorFormatV3(memory, path, QgsProject.instance().transformContext(), options)
     if written[0] != QgsVectorFileWriter.WriterError.NoError:
         raise BackendError(tr("The polygons cannot be written to {}.").format(path), str(written[1]), "output")
@@ -220,10 +233,15 @@ def write_polygons(
 
 
 def needs_export(layer: Any) -> bool:
-    """Whether the layer has to be drawn first: a service, a database, in memory, or coloured only by its style."""
+    """Whether the layer has to be drawn first: a service, a database, in memory, or coloured only by its style.
+
+    So has a rotated raster that was given a coordinate system by hand: `placed_copy` knows upright ones.
+    """
     if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
         return False
     if layer.providerType() != "gdal" or layer.source().startswith(NO_FILES):
+        return True
+    if layer.crs().isValid() and layer.dataProvider().crs() != layer.crs() and not is_upright(layer):
         return True
     return layer.renderer() is not None and layer.renderer().type() in PAINTED
 

@@ -16,7 +16,7 @@ from .protocol import SILENCE_S, BackendError, LineReader, Message, Request, Tai
 from .translate import tr
 
 POLL_MS = 100
-GRACE_S = 1.5  # between asking a run to stop and ending its process
+GRACE_S = 0.8  # between asking a run to stop and ending its process: nobody waits for more than a second
 
 
 class Worker:
@@ -89,8 +89,8 @@ class Worker:
             tr("exit status {}").format(self.process.exitCode())
         )
         return BackendError(
-            tr("The search engine ended in the middle of its work ({}).").format(how),
-            tr("Finished parts are kept: run it again to continue. The log panel has its last words."),
+            tr("The search engine has ended ({}).").format(how),
+            tr("What it had finished is kept; run it again to go on."),
             "died", self.log(),
         )
 

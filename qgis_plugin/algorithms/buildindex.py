@@ -39,7 +39,7 @@ class BuildIndex(RsvlmAlgorithm):
         self.add_options()
         self.add_advanced(QgsProcessingParameterBoolean(
             "FRESH", tr("Start afresh instead of continuing"), defaultValue=False))
-        self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", tr("Index folder (….rsindex)")))
+        self.addParameter(QgsProcessingParameterFolderDestination("OUTPUT", tr("Index folder (name.rsindex)")))
         self.addOutput(QgsProcessingOutputNumber("TILES", tr("Tiles in the index")))
         self.addOutput(QgsProcessingOutputNumber("FAILED", tr("Tiles that could not be read")))
 

@@ -37,7 +37,8 @@ class MakeTrainingSet(RsvlmAlgorithm):
         "Cuts a raster into tiles and writes, for each, sentences on what a vector layer knows to lie in it: pictures "
         "with captions, in the shards that rsvlm (and OpenCLIP) train on, with a data card.\n\n"
         "The layer may be an OpenStreetMap extract, or any layer with a field that says what a thing is. Say that it "
-        "is complete only when everything of its kind is in it: then exact numbers are said.\n\n"
+        "is complete only when everything of its kind is in it: then exact numbers are said. Without a field, "
+        "OpenStreetMap tags and the usual names of such fields are looked for.\n\n"
         "Run it again on the same folder to continue what was stopped. Everything is computed on this computer."
     )
 
@@ -46,7 +47,7 @@ class MakeTrainingSet(RsvlmAlgorithm):
         self.add_input()
         self.addParameter(QgsProcessingParameterFeatureSource("LANDMARKS", tr("Layer of things on the ground")))
         self.addParameter(QgsProcessingParameterField(
-            "COLUMN", tr("Field that says what a thing is (empty: OpenStreetMap tags, or the usual names)"),
+            "COLUMN", tr("Field that says what a thing is"),
             parentLayerParameterName="LANDMARKS", optional=True))
         self.addParameter(QgsProcessingParameterBoolean("COMPLETE", tr("The layer is complete"), defaultValue=False))
         whole = QgsProcessingParameterNumber.Type.Integer

@@ -41,7 +41,7 @@ class SegmentByText(RsvlmAlgorithm):
         """Parameters and outputs."""
         self.add_input()
         self.addParameter(QgsProcessingParameterString("TEXT", tr("What to outline (several classes: separated by ;)")))
-        self.addParameter(QgsProcessingParameterString("THRESHOLD", tr("Threshold (a number, or auto)"), "auto"))
+        self.addParameter(QgsProcessingParameterString("THRESHOLD", tr("Threshold (0 to 1, or auto)"), "auto"))
         self.addParameter(QgsProcessingParameterEnum(
             "REFINE", tr("Refinement of outlines"), REFINEMENTS, False, "none", False, True))
         self.addParameter(QgsProcessingParameterNumber(

@@ -16,35 +16,46 @@ from qgis.core import (
     QgsVectorLayerUtils,
 )
 from qgis.gui import QgsFieldMappingWidget, QgsMapLayerComboBox
-from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
+from .. import layers
 from ..translate import tr
 
 
 class AppendDialog(QDialog):
     """Chooses the layer and what goes into each of its fields."""
 
-    def __init__(self, source: QgsVectorLayer, marked: list[int], parent: QWidget | None = None) -> None:
+    def __init__(self, source: QgsVectorLayer, accepted: list[int], selected: list[int],
+                 parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Append outlines to a layer"))
-        self.resize(640, 420)
-        self._source, self._marked = source, marked
+        self.resize(680, 440)
+        self._source = source
+        self.which = QComboBox()
+        self.which.setAccessibleName(tr("Which outlines"))
+        for words, ids in ((tr("Accepted ({})"), accepted), (tr("All ({})"), []), (tr("Selected ({})"), selected)):
+            if ids or words == tr("All ({})"):
+                self.which.addItem(words.format(len(ids) or source.featureCount()), ids)
         self.target = QgsMapLayerComboBox()
         self.target.setFilters(
             QgsMapLayerProxyModel.Filter.PolygonLayer | QgsMapLayerProxyModel.Filter.WritableLayer)
-        self.target.setExceptedLayerList([source])
+        self.target.setAccessibleName(tr("Layer to append to"))
+        self.target.setExceptedLayerList(
+            [layer for layer in QgsProject.instance().mapLayers().values() if layer is source or layers.is_ours(layer)])
         self.target.layerChanged.connect(self._fields)
         self.mapping = QgsFieldMappingWidget(self)
-        count = len(marked) or source.featureCount()
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.buttons.accepted.connect(self._append)
         self.buttons.rejected.connect(self.reject)
         form = QFormLayout()
-        form.addRow(tr("Layer"), self.target)
+        form.addRow(tr("Outlines"), self.which)
+        form.addRow(tr("Append to"), self.target)
+        self.words = QLabel()
+        self.words.setWordWrap(True)
         column = QVBoxLayout(self)
-        column.addWidget(QLabel(tr("{} outlines are copied; Undo in the layer takes them out again.").format(count)))
         column.addLayout(form)
+        column.addWidget(self.words)
         column.addWidget(self.mapping, 1)
         column.addWidget(self.buttons)
         self._fields()
@@ -52,6 +63,10 @@ class AppendDialog(QDialog):
     def _fields(self) -> None:
         target = self.target.currentLayer()
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(target is not None)
+        self.words.setText(
+            tr("There is no polygon layer of your own in the project that can be edited. Add one, or make one.")
+            if target is None else
+            tr("What each field of the layer gets. Edits stay open there: save them, or undo them in one step."))
         if target is not None:
             own = {field.name() for field in self._source.fields()} - {"fid"}
             expressions = {  # NULL keeps the widget from guessing by type
@@ -62,7 +77,7 @@ class AppendDialog(QDialog):
 
     def _append(self) -> None:
         target = self.target.currentLayer()
-        if target is not None and append(self._source, self._marked, target, self._expressions()):
+        if target is not None and append(self._source, self.which.currentData() or [], target, self._expressions()):
             self.accept()
 
     def _expressions(self) -> dict[str, str]:

@@ -79,6 +79,8 @@ class DescribeTab(QWidget):
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText("\n".join(self._plain)))
         self.clear_all = QPushButton(tr("Clear"))
         self.clear_all.clicked.connect(self.clear)
+        self.answers.textChanged.connect(self._state)
+        self._state()
 
         first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.draw)
@@ -128,6 +130,10 @@ class DescribeTab(QWidget):
         self._lines.insert(0, line)
         self._plain.insert(0, "\t".join([where, question, words]))
         self.answers.setHtml("".join(self._lines))
+
+    def _state(self) -> None:
+        for button in (self.copy, self.clear_all):
+            button.setEnabled(bool(self._lines))
 
     def clear(self) -> None:
         """Forget all."""

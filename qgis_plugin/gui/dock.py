@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 from qgis.core import Qgis, QgsProject, QgsRasterLayer
-from qgis.gui import QgsDockWidget
+from qgis.gui import QgsDockWidget, QgsProjectionSelectionDialog
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QFormLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from .. import indexes, jobs, layers, log, settings, sources
@@ -26,7 +24,7 @@ from .search_tab import SearchTab
 from .setup_dialog import SetupDialog
 from .web_layers import WebLayers
 from .welcome import Welcome
-from .where import ICONS, WhereBox
+from .where import WhereBox
 
 Done = Callable[[dict], None]
 
@@ -40,6 +38,7 @@ class SearchDock(QgsDockWidget):
         self.setAllowedAreas(Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea)
         self._iface, self._session = iface, session
         self._done: Done | None = None
+        self._asked: Callable[[QgsRasterLayer, str], None] | None = None
         self._again: tuple[Request, str, Done] | None = None
         self._running = ""
         self._left = False
@@ -53,9 +52,11 @@ class SearchDock(QgsDockWidget):
         self.web = WebLayers(iface)
         self.results = Results(self.search, self.outline, self.describe, self._pictures)
         self.tabs = QTabWidget()
-        self.tabs.addTab(self.search, QIcon(os.path.join(ICONS, "search.svg")), tr("Search"))
-        self.tabs.addTab(self.outline, QIcon(os.path.join(ICONS, "segment.svg")), tr("Outline"))
-        self.tabs.addTab(self.describe, QIcon(os.path.join(ICONS, "caption.svg")), tr("Describe"))
+        self.tabs.addTab(self.search, tr("Search"))
+        self.tabs.addTab(self.outline, tr("Outline"))
+        self.tabs.addTab(self.describe, tr("Describe"))
+        self.tabs.setUsesScrollButtons(False)  # in a narrow panel words are cut, none is hidden
+        self.tabs.setElideMode(Qt.TextElideMode.ElideRight)
         self.progress = ProgressStrip()
 
         self.welcome = Welcome()
@@ -157,6 +158,22 @@ class SearchDock(QgsDockWidget):
         dialog = ReportDialog(self._iface.mainWindow())
         dialog.exec()
         dialog.deleteLater()
+
+    def choose_crs(self) -> bool:
+        """Ask where the chosen rasters lie that do not say so, then do what was asked; whether all are placed."""
+        for layer in (self.layer.currentLayer(), *self.layer.others()):
+            if layer is not None and not layer.crs().isValid():
+                dialog = QgsProjectionSelectionDialog(self._iface.mainWindow())
+                dialog.setWindowTitle(tr("Coordinate system of “{}”").format(layer.name()))
+                dialog.setCrs(self._iface.mapCanvas().mapSettings().destinationCrs())
+                chosen = dialog.crs() if dialog.exec() else None
+                dialog.deleteLater()
+                if chosen is None or not chosen.isValid():
+                    return False
+                layer.setCrs(chosen)
+        if self._asked is not None:
+            self._ask(self._asked)
+        return True
 
     def settings_changed(self) -> None:
         """Another interpreter, device or folder: the next request starts a child that knows."""
@@ -283,6 +300,7 @@ class SearchDock(QgsDockWidget):
 
         A layer that the backend cannot open is drawn into a file first.
         """
+        self._asked = ask
         try:
             layer = self.layer.currentLayer()
             if sources.needs_export(layer):
@@ -357,8 +375,13 @@ class SearchDock(QgsDockWidget):
             button.clicked.connect(self._iface.openMessageLog)
             words.layout().addWidget(button)
         if fault.code == "died" and self._again is not None:
-            button = QPushButton(tr("Run again"))
+            button = QPushButton(tr("Restart"))
+            button.setToolTip(tr("Start the search engine again, and what it was doing"))
             button.clicked.connect(lambda: (bar.popWidget(words), self._run_again()))
+            words.layout().addWidget(button)
+        if fault.code == "crs":
+            button = QPushButton(tr("Choose…"))
+            button.clicked.connect(lambda: self.choose_crs() and bar.popWidget(words))
             words.layout().addWidget(button)
         bar.pushWidget(words, Qgis.MessageLevel.Warning)
 
@@ -380,8 +403,8 @@ class SearchDock(QgsDockWidget):
 
     def _state(self) -> None:
         free = not self._session.busy and not self.web.busy
-        for button in (self.search.button, self.search.heatmap, self.outline.button, self.describe.button,
-                       self.describe.ask):
+        for button in (self.search.button, self.search.heatmap, self.search.index.button, self.outline.button,
+                       self.describe.button, self.describe.ask):
             button.setEnabled(free)
 
     def _silent(self, is_silent: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from qgis.core import QgsGeometry, QgsRasterLayer, QgsRectangle, QgsVectorLayer
 from qgis.PyQt.QtCore import (
     QAbstractListModel,
+    QLocale,
     QModelIndex,
     QRect,
     QRectF,
@@ -29,10 +30,12 @@ except ImportError:
 from .examples import LIKE, UNLIKE
 from .thumbnails import Thumbnails
 
-SIDE = 108  # of a picture, in pixels of the screen
+LEAST, MOST = 92, 132  # side of a picture, in pixels of the screen: between them so that a row is full
 HIT = Qt.ItemDataRole.UserRole + 1
 MARK = Qt.ItemDataRole.UserRole + 2
-SIGNS = {LIKE: "＋", UNLIKE: "－"}
+ACCEPTED = "accepted"
+SPACING = 2
+SIGNS = {LIKE: "+", UNLIKE: "−", ACCEPTED: "✓"}
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,19 @@ class Hit:
 
     def describe(self) -> str:
         """For tooltips and screen readers."""
+        if self.area_m2 > 0:
+            return tr("Outline {}: {}, confidence {:.0f} %, area {}").format(
+                self.rank, self.text, 100 * self.confidence, spoken_area(self.area_m2))
         return tr("Place {}: {}, confidence {:.0f} %, score {:.3f}, pixel size {:g} m").format(
             self.rank, self.text, 100 * self.confidence, self.score, self.gsd_m)
+
+
+def spoken_area(square_metres: float) -> str:
+    """An area as people write it."""
+    number = QLocale().toString
+    if square_metres >= 1e4:
+        return number(square_metres / 1e4, "f", 1) + " ha"
+    return number(square_metres, "f", 0 if square_metres >= 10 else 1) + " m²"
 
 
 def _number(value: Any) -> float:
@@ -91,11 +105,11 @@ class HitsModel(QAbstractListModel):
         self.hits: list[Hit] = []
         self.marks: dict[int, str] = {}
 
-    def show_hits(self, hits: list[Hit]) -> None:
-        """Replace all."""
+    def show_hits(self, hits: list[Hit], marks: dict[int, str] | None = None) -> None:
+        """Replace all; `marks` are those of `mark` by feature id."""
         self.beginResetModel()
         self.hits = hits
-        self.marks = {}
+        self.marks = dict(marks or {})
         self.endResetModel()
 
     def mark(self, fids: list[int], kind: str | None) -> None:
@@ -106,12 +120,6 @@ class HitsModel(QAbstractListModel):
                 self.marks[fid] = kind
         if self.hits:
             self.dataChanged.emit(self.index(0), self.index(len(self.hits) - 1))
-
-    def take_out(self, fids: list[int]) -> None:
-        """Forget places that were discarded."""
-        self.beginResetModel()
-        self.hits = [hit for hit in self.hits if hit.fid not in set(fids)]
-        self.endResetModel()
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008  Qt's own signature
         """Called by Qt."""
@@ -150,15 +158,22 @@ class ConfidenceFilter(QSortFilterProxyModel):
 
 
 class HitDelegate(QStyledItemDelegate):
-    """Draws a place: picture, rank, confidence as number and bar, prompt's colour and words."""
+    """Draws a place: picture, rank, confidence as number and bar, score or area, prompt's colour and words.
+
+    Attributes:
+        several: Whether there are places of several prompts, so that each says its own.
+        side: Of a picture, in pixels of the screen.
+    """
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget) -> None:
         super().__init__(parent)
         self._thumbnails = thumbnails
+        self.several = False
+        self.side = MOST
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         """Called by Qt."""
-        return QSize(SIDE + 10, SIDE + 10 + option.fontMetrics.height() + 4)
+        return QSize(self.side + 10, self.side + 14 + option.fontMetrics.height() * (2 if self.several else 1))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Called by Qt."""
@@ -171,7 +186,7 @@ class HitDelegate(QStyledItemDelegate):
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.fillRect(option.rect, palette.highlight())
-        box = QRect(option.rect.left() + 5, option.rect.top() + 5, SIDE, SIDE)
+        box = QRect(option.rect.left() + 5, option.rect.top() + 5, self.side, self.side)
         picture = self._thumbnails.picture(hit.fid, hit.square())
         if picture is None:
             painter.fillRect(box, palette.alternateBase())
@@ -189,13 +204,14 @@ class HitDelegate(QStyledItemDelegate):
         painter.fillRect(bar, QColor(0, 0, 0, 150))
         painter.fillRect(QRect(bar.left(), bar.top(), round(bar.width() * min(1.0, max(0.0, hit.confidence))), 5),
                          QColor(hit.colour))
-        line = QRect(box.left(), box.bottom() + 3, SIDE, option.fontMetrics.height())
+        line = QRect(box.left(), box.bottom() + 3, box.width(), option.fontMetrics.height())
         painter.setPen((palette.highlightedText() if selected else palette.text()).color())
-        percent = f"{100 * hit.confidence:.0f} %"
-        painter.drawText(line, Qt.AlignmentFlag.AlignRight, percent)
-        room = SIDE - option.fontMetrics.horizontalAdvance(percent) - 6
-        painter.drawText(line, Qt.AlignmentFlag.AlignLeft,
-                         option.fontMetrics.elidedText(hit.text, Qt.TextElideMode.ElideRight, room))
+        painter.drawText(line, Qt.AlignmentFlag.AlignLeft, f"{100 * hit.confidence:.0f} %")
+        painter.drawText(line, Qt.AlignmentFlag.AlignRight,
+                         spoken_area(hit.area_m2) if hit.area_m2 > 0 else f"{hit.score:.3f}")
+        if self.several:
+            painter.drawText(line.translated(0, line.height()), Qt.AlignmentFlag.AlignLeft,
+                             option.fontMetrics.elidedText(hit.text, Qt.TextElideMode.ElideRight, box.width()))
         if option.state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(QPen(palette.text().color(), 1, Qt.PenStyle.DotLine))
             painter.drawRect(option.rect.adjusted(1, 1, -2, -2))
@@ -237,14 +253,15 @@ class HitsView(QListView):
         self.filter = ConfidenceFilter(self)
         self.filter.setSourceModel(self.places)
         self.setModel(self.filter)
-        self.thumbnails = Thumbnails(SIDE, self)
+        self.thumbnails = Thumbnails(MOST, self)
         self.thumbnails.drawn.connect(lambda key: self.viewport().update())
-        self.setItemDelegate(HitDelegate(self.thumbnails, self))
+        self._delegate = HitDelegate(self.thumbnails, self)
+        self.setItemDelegate(self._delegate)
         self.setViewMode(QListView.ViewMode.IconMode)
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setMovement(QListView.Movement.Static)
         self.setUniformItemSizes(True)
-        self.setSpacing(2)
+        self.setSpacing(SPACING)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -261,12 +278,25 @@ class HitsView(QListView):
     def show_hits(self, rasters: list[QgsRasterLayer], hits: list[Hit], over: QgsVectorLayer | None = None) -> None:
         """Show places of rasters, best first; `over` is drawn into the pictures."""
         # the screen that the panel lies on now
-        self.thumbnails.show_layers(rasters, over, round(SIDE * max(1.0, self.devicePixelRatioF())))
+        self.thumbnails.show_layers(rasters, over, round(MOST * max(1.0, self.devicePixelRatioF())))
+        self._delegate.several = len({hit.text for hit in hits}) > 1
         self.places.show_hits(hits)
         self.scrollToTop()
 
+    def resizeEvent(self, event: Any) -> None:
+        """As many pictures in a row as there is room for, which is kept for a scroll bar too."""
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        room = self.width() - 2 * self.frameWidth() - bar - 3 * SPACING
+        around = 10 + SPACING
+        row = max(1, room // (LEAST + around))
+        self._delegate.side = max(LEAST, min(MOST, room // row - around))
+        super().resizeEvent(event)
+        self.scheduleDelayedItemsLayout()
+
     def paintEvent(self, event: Any) -> None:
         """While there is nothing to show, say what will be here."""
+        if event.rect().contains(self.viewport().rect()):
+            self.thumbnails.start_over()  # all that is seen asks again, in its order
         super().paintEvent(event)
         if self.hint and self.model().rowCount() == 0:
             painter = QPainter(self.viewport())
@@ -279,6 +309,13 @@ class HitsView(QListView):
         """The places that are marked in the list, best first."""
         found = [index.data(HIT) for index in self.selectedIndexes()]
         return sorted((hit for hit in found if hit is not None), key=lambda hit: (hit.rank, hit.fid))
+
+    def go_to(self, row: int) -> None:
+        """Mark and visit the place in a row, or the last one where there are fewer."""
+        index = self.model().index(min(row, self.model().rowCount() - 1), 0)
+        if index.isValid():
+            self.setCurrentIndex(index)
+            self.visited.emit(index.data(HIT))
 
     def keyReleaseEvent(self, event: Any) -> None:
         """Moving with the arrow keys visits places too."""

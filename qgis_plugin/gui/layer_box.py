@@ -8,7 +8,7 @@ from typing import Any
 from qgis.core import QgsMapLayerProxyModel, QgsProject, QgsRasterLayer
 from qgis.gui import QgsMapLayerComboBox
 from qgis.PyQt.QtCore import pyqtSignal
-from qgis.PyQt.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QHBoxLayout, QMenu, QToolButton, QWidget
 
 from .. import layers, sources
 from ..translate import tr
@@ -29,6 +29,8 @@ class LayerBox(QWidget):
         self.box = QgsMapLayerComboBox()
         self.box.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
         self.box.setAccessibleName(tr("Raster layer"))
+        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.box.setMinimumContentsLength(6)  # long names of layers must not keep the panel wide
         self.box.layerChanged.connect(self._changed)
         self.more = QToolButton()
         self.more.setText("+")

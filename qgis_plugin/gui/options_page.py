@@ -39,6 +39,7 @@ class OptionsPage(QgsOptionsPageWidget):
         self.results = self._folder(settings.results_folder(), "")
         self.certificates = QgsFileWidget()
         self.certificates.setFilePath(settings.certificates())
+        self.certificates.lineEdit().setPlaceholderText(tr("for a network that replaces certificates"))
         form = QFormLayout()
         form.addRow(tr("Python interpreter with rsvlm"), self.python)
         form.addRow(tr("Compute on"), self.device)

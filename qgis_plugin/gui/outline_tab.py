@@ -7,16 +7,19 @@ from typing import Any
 
 from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtGui import QKeySequence
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QMenu,
     QPushButton,
+    QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -27,7 +30,7 @@ from ..protocol import BackendError, Request
 from ..translate import tr
 from . import places
 from .append_dialog import AppendDialog
-from .hits_view import Hit, HitsView, read_hits
+from .hits_view import ACCEPTED, Hit, HitsView, QShortcut, read_hits
 
 REFINEMENTS = ("none", "edges", "sam")
 
@@ -47,7 +50,9 @@ class OutlineTab(QWidget):
         super().__init__(parent)
         self._iface = iface
         self._layer: QgsVectorLayer | None = None
-        self._limits: dict[str, int] = {}  # threshold of each class of the result in percent
+        self._found: dict[str, int] = {}  # threshold of each class of the result in percent
+        self._limits: dict[str, int] = {}  # the same as the slider has it now
+        self._accepted: set[int] = set()  # ids of outlines that were looked at and are right
         self._kept: dict[str, Any] = {}  # what the last full run was asked: its scores serve other thresholds
         self._previews: list[str] = []
         self._texts: list[str] = []
@@ -85,6 +90,9 @@ class OutlineTab(QWidget):
         self.refine = QComboBox()
         self.refine.addItems([tr("none"), tr("snap to edges in the image"), tr("segment-geospatial (if installed)")])
         self.refine.setAccessibleName(tr("Refinement"))
+        for box in (self.refine, self.of):  # long words must not keep the panel wide
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(6)
         self.smallest = QDoubleSpinBox()
         self.smallest.setRange(0.0, 1e9)
         self.smallest.setDecimals(1)
@@ -96,18 +104,30 @@ class OutlineTab(QWidget):
         form.addRow("", whose)
         form.addRow(tr("Refinement"), self.refine)
         form.addRow(tr("Smallest area"), self.smallest)
+        self.button.setDefault(True)
         self.summary = QLabel()
         self.summary.setTextFormat(Qt.TextFormat.RichText)
         self.summary.setWordWrap(True)
+        self.preview_words = QLabel(tr("The map shows what this threshold would outline. Press Outline to make it so."))
+        self.preview_words.setWordWrap(True)
+        font = self.preview_words.font()
+        font.setItalic(True)
+        self.preview_words.setFont(font)
+        self.preview_words.hide()
         self.view = HitsView()
-        self.view.hint = tr("Outlines appear here for review, surest first.")
         self.view.setAccessibleName(tr("Outlines found"))
         self.view.visited.connect(self._zoom_to)
         self.view.chosen.connect(self._zoom_to)
         self.view.menu_wanted.connect(self._menu)
         self.view.discarded.connect(self.discard)
+        self.accept_button = QPushButton(tr("Accept"))
+        self.accept_button.setToolTip(tr("Tick the selected outlines as right, and go to the next (Space)"))
+        self.accept_button.clicked.connect(self.accept)
+        tick = QShortcut(QKeySequence(Qt.Key.Key_Space), self.view)
+        tick.setContext(Qt.ShortcutContext.WidgetShortcut)
+        tick.activated.connect(self.accept)
         self.discard_button = QPushButton(tr("Discard"))
-        self.discard_button.setToolTip(tr("Take the marked outlines out of the layer (Delete)"))
+        self.discard_button.setToolTip(tr("Take the selected outlines out of the layer, and go to the next (Delete)"))
         self.discard_button.clicked.connect(self.discard)
         self.undo = QPushButton(tr("Undo"))
         self.undo.clicked.connect(self._undo)
@@ -115,17 +135,22 @@ class OutlineTab(QWidget):
         self.save.setToolTip(tr("Write what was discarded into the layer"))
         self.save.clicked.connect(self._save)
         self.append = QPushButton(tr("Append to layer…"))
-        self.append.setToolTip(tr("Copy the outlines, or the marked ones, into another polygon layer"))
+        self.append.setToolTip(tr("Copy all outlines, those accepted, or those selected into another polygon layer"))
         self.append.clicked.connect(self._append)
         self.review = QWidget()
-        row = QHBoxLayout(self.review)
-        row.setContentsMargins(0, 0, 0, 0)
-        for button in (self.discard_button, self.undo, self.save, self.append):
-            row.addWidget(button)
+        grid = QGridLayout(self.review)
+        grid.setContentsMargins(0, 0, 0, 0)
+        for column, button in enumerate((self.accept_button, self.discard_button, self.undo)):
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # no wider than its words
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 16)
+            grid.addWidget(button, 0, column)
+        grid.addWidget(self.save, 1, 0)
+        grid.addWidget(self.append, 1, 1, 1, 2)
 
         column = QVBoxLayout(self)
         column.addLayout(first)
         column.addLayout(form)
+        column.addWidget(self.preview_words)
         column.addWidget(self.summary)
         column.addWidget(self.view, 1)
         column.addWidget(self.review)
@@ -204,7 +229,8 @@ class OutlineTab(QWidget):
                     text.replace("<", "&lt;"), sum(hit.text == text for hit in hits),
                     100 * float(thresholds.get(text) or 0.0)))
             for text in self._texts))
-        self._limits = {text: round(100 * float(thresholds.get(text) or 0.0)) for text in self._texts}
+        self._found = {text: round(100 * float(thresholds.get(text) or 0.0)) for text in self._texts}
+        self._limits = dict(self._found)
         self.of.blockSignals(True)
         self.of.clear()
         self.of.addItems([tr("all"), *self._texts])
@@ -225,9 +251,13 @@ class OutlineTab(QWidget):
             self._layer.editingStopped.disconnect(self._reload)
             self._layer = None
         self._end_preview()
-        self._limits = {}
+        self._found, self._limits, self._accepted = {}, {}, set()
+        self._show_threshold()
         self.of.hide()
         self.view.show_hits([], [])
+        self.view.hint = tr(
+            "Type one or several classes, in English, separated by ;\n\n"
+            "Outlines appear here for review, surest first.")
         self.summary.hide()
         self.review.hide()
 
@@ -243,7 +273,9 @@ class OutlineTab(QWidget):
 
     def _reload(self) -> None:
         if self._layer is not None:
-            self.view.places.show_hits(read_hits(self._layer, self._texts))
+            hits = read_hits(self._layer, self._texts)
+            self._accepted &= {hit.fid for hit in hits}
+            self.view.places.show_hits(hits, dict.fromkeys(self._accepted, ACCEPTED))
         self._state()
 
     def _zoom_to(self, hit: Hit) -> None:
@@ -253,9 +285,14 @@ class OutlineTab(QWidget):
     # threshold
     def _show_threshold(self) -> None:
         automatic = self.automatic.isChecked()
-        self.threshold_words.setText(f"{self.threshold.value()} %")
         if automatic:
             self._end_preview()
+            self._limits = dict(self._found)
+            self._show_limit()
+        elif self._found:
+            self._show_limit()
+        if not self._found:
+            self.threshold_words.setText("–" if automatic else f"{self.threshold.value()} %")
 
     def _show_limit(self) -> None:
         """The slider goes to the threshold of the class that is chosen beside it; of all, to the highest."""
@@ -264,7 +301,9 @@ class OutlineTab(QWidget):
         self.threshold.blockSignals(True)
         self.threshold.setValue(percent)
         self.threshold.blockSignals(False)
-        self.threshold_words.setText(f"{percent} %")
+        least = min(self._limits.values(), default=percent) if own is None else percent
+        if self._found or not self.automatic.isChecked():
+            self.threshold_words.setText(f"{percent} %" if least == percent else f"{least}–{percent} %")
 
     def _preview(self, percent: int) -> None:
         """Show on the map what a threshold would outline, from the scores of the last run."""
@@ -275,6 +314,7 @@ class OutlineTab(QWidget):
         if not self._kept or self._layer is None:
             return
         project = QgsProject.instance()
+        self.preview_words.show()
         if not self._previews:
             try:
                 for text in self._texts:
@@ -291,6 +331,7 @@ class OutlineTab(QWidget):
                                        self._limits.get(text, percent) / 100)
 
     def _end_preview(self) -> None:
+        self.preview_words.hide()
         project = QgsProject.instance()
         mine, self._previews = [i for i in self._previews if project.mapLayer(i) is not None], []
         if mine:
@@ -300,18 +341,32 @@ class OutlineTab(QWidget):
             node.setItemVisibilityChecked(True)
 
     # review
+    def accept(self) -> None:
+        """Tick the selected outlines, or take the tick of one back that has it; go to the next."""
+        chosen = {hit.fid for hit in self.view.selected()}
+        if not chosen:
+            return
+        last = max(index.row() for index in self.view.selectedIndexes())
+        taken_back = chosen <= self._accepted
+        self._accepted = self._accepted - chosen if taken_back else self._accepted | chosen
+        self.view.places.mark(list(chosen), None if taken_back else ACCEPTED)
+        if last + 1 < self.view.model().rowCount():
+            self.view.go_to(last + 1)
+
     def discard(self) -> None:
-        """Take the marked outlines out of the layer; Undo brings them back."""
+        """Take the selected outlines out of the layer, and go to the next; Undo brings them back."""
         marked = [hit.fid for hit in self.view.selected()]
         if self._layer is None or not marked:
             return
         if not self._layer.isEditable() and not self._layer.startEditing():
             self.failed.emit(BackendError(tr("The layer cannot be edited."), tr("Check its file."), "output"))
             return
+        first = min(index.row() for index in self.view.selectedIndexes())
         self._layer.beginEditCommand(tr("Discard outlines"))
         self._layer.deleteFeatures(marked)
         self._layer.endEditCommand()
         self._reload()
+        self.view.go_to(first)
 
     def _undo(self) -> None:
         if self._layer is not None and self._layer.isEditable():
@@ -326,8 +381,7 @@ class OutlineTab(QWidget):
     def _append(self) -> None:
         if self._layer is None:
             return
-        marked = [hit.fid for hit in self.view.selected()]
-        dialog = AppendDialog(self._layer, marked, self)
+        dialog = AppendDialog(self._layer, sorted(self._accepted), [hit.fid for hit in self.view.selected()], self)
         dialog.exec()
         dialog.deleteLater()
 
@@ -337,6 +391,7 @@ class OutlineTab(QWidget):
             return
         hits, layer = self.view.selected(), self._layer
         menu = QMenu(self)
+        menu.addAction(tr("Accept"), self.accept)
         menu.addAction(tr("Discard"), self.discard)
         menu.addAction(tr("Append to layer…"), self._append)
         menu.addSeparator()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsGeometry
 from qgis.gui import QgsMapCanvas
-from qgis.PyQt.QtGui import QGuiApplication
+from qgis.PyQt.QtGui import QColor, QGuiApplication
 
 from .. import sources
 
@@ -17,7 +17,7 @@ def zoom_to(canvas: QgsMapCanvas, shape: QgsGeometry, crs: QgsCoordinateReferenc
     box.scale(2.5)
     canvas.setExtent(box)
     canvas.refresh()
-    canvas.flashGeometries([there], wanted)
+    canvas.flashGeometries([there], wanted, QColor(255, 200, 0, 150), QColor(255, 200, 0, 0))  # the place stays seen
 
 
 def coordinates(shapes: list[QgsGeometry], crs: QgsCoordinateReferenceSystem) -> str:

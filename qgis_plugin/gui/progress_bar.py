@@ -28,6 +28,9 @@ class ProgressStrip(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.title = QLabel()
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.title.setWordWrap(True)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setMaximumHeight(12)
@@ -39,15 +42,18 @@ class ProgressStrip(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(2)
-        grid.addWidget(self.bar, 0, 0)
-        grid.addWidget(self.words, 1, 0)
-        grid.addWidget(self.cancel, 0, 1, 2, 1)
+        grid.setColumnStretch(0, 1)
+        grid.addWidget(self.title, 0, 0, 1, 2)
+        grid.addWidget(self.bar, 1, 0)
+        grid.addWidget(self.words, 2, 0)
+        grid.addWidget(self.cancel, 1, 1, 2, 1)
         self.hide()
 
     def begin(self, words: str) -> None:
         """Show an endless bar until the first number arrives."""
         self.bar.setRange(0, 0)
-        self.words.setText(words)
+        self.title.setText(words)
+        self.words.setText(tr("Starting…"))
         self.cancel.setEnabled(True)
         self.show()
 
@@ -59,7 +65,7 @@ class ProgressStrip(QWidget):
         self.words.setText(words if left is None else f"{words} · {spoken_time(left)}")
 
     def say(self, words: str) -> None:
-        """Replace the words only."""
+        """Replace the words under the bar."""
         self.words.setText(words)
 
     def end(self) -> None:

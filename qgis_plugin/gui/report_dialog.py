@@ -47,6 +47,9 @@ class ReportDialog(QDialog):
         self.text = QTextBrowser()
         copy = QPushButton(tr("Copy report"))
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._plain))
+        copy.setDefault(True)
+        copy.setEnabled(False)
+        self.copy = copy
         close = QPushButton(tr("Close"))
         close.clicked.connect(self.accept)
         buttons = QHBoxLayout()
@@ -69,6 +72,7 @@ class ReportDialog(QDialog):
         task, self._task = self._task, None
         if task is not None:
             self._plain = task.text
+            self.copy.setEnabled(True)
             self.status.setText(tr("All is well.") if task.status == "ok" else task.status)
             self.text.setMarkdown(task.text)
 

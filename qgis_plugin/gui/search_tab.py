@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
@@ -54,12 +55,14 @@ class SearchTab(QWidget):
         self._heatmap_of = ("", "")  # its text, and id of the raster
         self._of = ""  # id of the raster of the result
         self._texts: list[str] = []
+        self._tiles = 0
 
         self.text = QComboBox()
         self.text.setEditable(True)
         self.text.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.text.lineEdit().setPlaceholderText(tr("What are you looking for? In English; several: separated by ;"))
+        self.text.lineEdit().setPlaceholderText(tr("What to find, in English"))
+        self.text.setToolTip(tr("What is seen from above, in English; several texts: separated by ;"))
         self.text.lineEdit().setClearButtonEnabled(True)
         self.text.setAccessibleName(tr("What to look for"))
         self.text.lineEdit().returnPressed.connect(self.wanted.emit)
@@ -84,7 +87,7 @@ class SearchTab(QWidget):
         options = QFormLayout()
         second = QHBoxLayout()
         second.addWidget(self.top)
-        second.addWidget(QLabel(tr("Pixel sizes (m)")))
+        second.addWidget(QLabel(tr("Pixels (m)")))
         second.addWidget(self.sizes, 1)
         options.addRow(tr("Places"), second)
 
@@ -92,8 +95,11 @@ class SearchTab(QWidget):
         self.examples = ExamplesBar()
         self.examples.changed.connect(self._examples_changed)
         self.summary = QLabel()
-        self.summary.setTextFormat(Qt.TextFormat.RichText)
         self.summary.setWordWrap(True)
+        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
         self.confidence = QSlider(Qt.Orientation.Horizontal)
         self.confidence.setRange(0, 100)
         self.confidence.setAccessibleName(tr("Lowest confidence shown"))
@@ -109,9 +115,13 @@ class SearchTab(QWidget):
         third.addWidget(QLabel(tr("Confidence from")))
         third.addWidget(self.confidence, 1)
         third.addWidget(self.confidence_words)
-        third.addWidget(self.heatmap)
+        above = QHBoxLayout()
+        above.addWidget(self.summary, 1)
+        above.addWidget(self.heatmap)
         self.view = HitsView()
-        self.view.hint = tr("Places appear here as pictures, best first.\n\nTry: {}").format(" · ".join(EXAMPLES[:4]))
+        self._hint = tr(
+            "Type what is seen from above, in English; several texts: separated by ;\n\n"
+            "Places appear here as pictures, best first.\n\nTry: {}").format(" · ".join(EXAMPLES[:4]))
         self.view.visited.connect(self.zoom_to)
         self.view.chosen.connect(self.select)
         self.view.menu_wanted.connect(self._menu)
@@ -121,7 +131,8 @@ class SearchTab(QWidget):
         column.addLayout(options)
         column.addWidget(self.index)
         column.addWidget(self.examples)
-        column.addWidget(self.summary)
+        column.addLayout(above)
+        column.addWidget(self.legend)
         column.addWidget(self.filters)
         column.addWidget(self.view, 1)
         self.clear()
@@ -129,7 +140,10 @@ class SearchTab(QWidget):
     def _fill_history(self) -> None:
         self.text.clear()
         old = settings.history()
-        self.text.addItems(old + [example for example in EXAMPLES if example not in old])
+        self.text.addItems(old)
+        if old:
+            self.text.insertSeparator(len(old))
+        self.text.addItems([example for example in EXAMPLES if example not in old])
         self.text.setCurrentIndex(-1)
         self.text.lineEdit().clear()
 
@@ -159,6 +173,7 @@ class SearchTab(QWidget):
         settings.remember(words)
         self._fill_history()
         self.text.lineEdit().setText(words)
+        self.text.lineEdit().setCursorPosition(0)  # of a long one the beginning is seen
 
     def show_result(self, layer: QgsVectorLayer, rasters: list[QgsRasterLayer], result: dict[str, Any],
                     texts: list[str], of: str = "") -> None:
@@ -171,16 +186,22 @@ class SearchTab(QWidget):
         layer.willBeDeleted.connect(self._lost)
         hits = read_hits(layer, texts)
         self.view.show_hits(rasters, hits)
-        legend = " &nbsp; ".join(
-            '<span style="color:{}">■</span> {}'.format(layers.colour_of(texts, text), text.replace("<", "&lt;"))
-            for text in texts)
-        tiles = int(result.get("tiles_searched") or 0)
-        self.summary.setText(tr("{} places of {} tiles").format(len(hits), tiles) + "<br/>" + legend)
-        self.view.hint = "" if hits else tr("No place was found. Try other words, or a larger extent.")
+        for kind in (LIKE, UNLIKE):
+            boxes = [example.geometry.boundingBox() for example in self.examples.of(kind)]
+            self.view.places.mark([hit.fid for hit in hits if hit.geometry.boundingBox() in boxes], kind)
+        self._tiles = int(result.get("tiles_searched") or 0)
+        self.legend.setText(" &nbsp; ".join(self._sign(text) for text in texts))
+        self.legend.setVisible(bool(texts))
         self.summary.show()
         self.filters.setVisible(bool(hits))
+        self.heatmap.setVisible(bool(hits))
         self.confidence.setValue(0)
         self._filter(0)
+
+    def _sign(self, text: str) -> str:
+        """A text beside its colour; a short one stays in one line."""
+        words = escape(text) if len(text) > 30 else escape(text).replace(" ", "&nbsp;")
+        return f'<span style="color:{layers.colour_of(self._texts, text)}">■</span>&nbsp;{words}'
 
     def show_heatmap(self, layer: QgsRasterLayer, text: str, of: str = "") -> None:
         """A heatmap of a text has come; `of` is the id of the raster."""
@@ -205,8 +226,11 @@ class SearchTab(QWidget):
             self._layer.willBeDeleted.disconnect(self._lost)
             self._layer = None
         self.view.show_hits([], [])
+        self.view.hint = self._hint
         self.summary.hide()
+        self.legend.hide()
         self.filters.hide()
+        self.heatmap.hide()
 
     def _lost(self) -> None:
         """The result layer was removed from the project."""
@@ -226,6 +250,24 @@ class SearchTab(QWidget):
         if self._layer is not None and not self._layer.isEditable():
             self._layer.setSubsetString(f'"confidence" >= {percent / 100 - 1e-6:.6f}' if percent else "")
             self._layer.triggerRepaint()
+        if self._layer is not None:
+            self._show_summary()
+
+    def _show_summary(self) -> None:
+        """How many places there are, how many of them are shown, and how closely was looked."""
+        hits, shown = self.view.places.hits, self.view.model().rowCount()
+        sizes = ", ".join(dict.fromkeys(f"{size:.3g}" for size in sorted({hit.gsd_m for hit in hits})))
+        if shown < len(hits):
+            words = tr("{} of {} places; {} tiles, pixels of {} m").format(shown, len(hits), self._tiles, sizes)
+            self.view.hint = tr("No place is that sure. Move the slider to the left.")
+        elif hits:
+            words = tr("{} places; {} tiles, pixels of {} m").format(len(hits), self._tiles, sizes)
+        else:
+            words = tr("No place in {} tiles").format(self._tiles)
+            self.view.hint = (
+                tr("No place was found. Try other words, or a larger extent.") if self._tiles
+                else tr("There is nothing to look at: no data, or less than a tile of it."))
+        self.summary.setText(words)
 
     def _toggle_heatmap(self, wanted: bool) -> None:
         marked = self.view.selected()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from typing import Any
 
 from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget
 from qgis.PyQt.QtCore import QTimer
@@ -16,12 +18,14 @@ from qgis.PyQt.QtWidgets import (
     QProgressBar,
     QPushButton,
     QRadioButton,
+    QStyle,
     QVBoxLayout,
     QWidget,
 )
 
 from .. import backend, environment, settings
 from ..protocol import BackendError
+from ..redaction import redact
 from ..translate import mark, tr
 
 KINDS = (
@@ -39,7 +43,7 @@ class SetupDialog(QDialog):
         self.setWindowTitle(tr("Set up Search imagery by text"))
         self.resize(640, 620)
         self._builder: environment.Builder | None = None
-        self.changed = False
+        self.changed = self._closed = False
 
         words = QLabel(tr(
             "The search engine runs in a Python of its own, beside QGIS. QGIS’s own Python is not touched.\n\n"
@@ -64,9 +68,18 @@ class SetupDialog(QDialog):
         self.certificates = QgsFileWidget()
         self.certificates.setFilePath(settings.certificates())
         self.certificates.setToolTip(tr("For networks that replace certificates: your organisation’s file"))
+        self.wheelhouse.lineEdit().setPlaceholderText(tr("for a computer without network"))
+        self.certificates.lineEdit().setPlaceholderText(tr("for a network that replaces certificates"))
+        self.room = QLabel()
+        self.room.setWordWrap(True)
+        self.packages.currentIndexChanged.connect(self._show_room)
+        self._show_room()
+        indent = self.style().pixelMetric(QStyle.PixelMetric.PM_IndicatorWidth) + 8  # under the words of the choice
         form = QFormLayout()
-        form.addRow(tr("Start from"), self.base)
+        form.setContentsMargins(indent, 0, 0, 0)
+        form.addRow(tr("Python to start from"), self.base)
         form.addRow(tr("Packages"), self.packages)
+        form.addRow("", self.room)
         more = QgsCollapsibleGroupBox(tr("Network"))
         more.setCollapsed(True)
         inside = QFormLayout(more)
@@ -79,8 +92,15 @@ class SetupDialog(QDialog):
         self.existing.setFilePath(settings.interpreter())
         self.existing.setEnabled(False)
         self.use.toggled.connect(self.existing.setEnabled)
-        self.use.toggled.connect(lambda use: [w.setDisabled(use) for w in (self.base, self.packages, more)])
+        self.existing.lineEdit().setPlaceholderText("…\\python.exe" if os.name == "nt" else "…/bin/python")
+        self.use.toggled.connect(lambda use: [w.setDisabled(use) for w in (self.base, self.packages, self.room, more)])
+        self.use.toggled.connect(lambda use: (self._say(""), self.start.setText(tr("Use it") if use else tr("Set up"))))
 
+        self.sign = QLabel()
+        side = self.style().pixelMetric(QStyle.PixelMetric.PM_LargeIconSize)
+        icon = self.style().standardIcon(QStyle.StandardPixmap.SP_MessageBoxWarning)
+        self.sign.setPixmap(icon.pixmap(side, side))
+        self.sign.hide()
         self.step = QLabel()
         self.step.setWordWrap(True)
         self.bar = QProgressBar()
@@ -91,6 +111,7 @@ class SetupDialog(QDialog):
         self.log.setReadOnly(True)
         self.log.setMaximumBlockCount(5000)
         self.log.setAccessibleName(tr("Log"))
+        self.log.setPlaceholderText(tr("What is done appears here, line by line."))
         self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.start = QPushButton(tr("Set up"))
         self.start.setDefault(True)
@@ -103,6 +124,7 @@ class SetupDialog(QDialog):
         self._words = ""
 
         buttons = QHBoxLayout()
+        buttons.addWidget(self.sign)
         buttons.addWidget(self.step, 1)
         buttons.addWidget(self.start)
         buttons.addWidget(self.stop)
@@ -111,10 +133,25 @@ class SetupDialog(QDialog):
         column.addWidget(self.make)
         column.addLayout(form)
         column.addWidget(self.use)
-        column.addWidget(self.existing)
+        beside = QHBoxLayout()
+        beside.setContentsMargins(indent, 0, 0, 0)
+        beside.addWidget(self.existing)
+        column.addLayout(beside)
         column.addWidget(self.log, 1)
         column.addWidget(self.bar)
         column.addLayout(buttons)
+
+    def _show_room(self) -> None:
+        """Where the environment comes to lie, and whether it fits."""
+        needed = environment.NEEDED_GB[self.packages.currentData()]
+        folder = environment.new_folder()
+        self.room.setText(tr("Goes to {}; needs {:.0f} GB of room, {:.0f} GB are free.").format(
+            redact(folder), needed, environment.room(folder)[1]))
+
+    def _say(self, words: str, fault: bool = False) -> None:
+        """Under the log; a fault has a sign beside it."""
+        self.step.setText(words)
+        self.sign.setVisible(fault)
 
     def _start(self) -> None:
         settings.set_certificates(self.certificates.filePath())
@@ -132,13 +169,24 @@ class SetupDialog(QDialog):
                 builder.start()
                 self._builder = builder
                 self._running(True)
+                self._tick()
         except BackendError as fault:
-            self.step.setText(str(fault))
+            self._say(str(fault), fault=True)
 
     def _take(self, path: str) -> None:
-        verdict = backend.probe(backend.Candidate(path, tr("chosen here")))
-        if not verdict.usable:
-            raise BackendError(f"{path}: {verdict.reason}.", tr("Choose another one."), "environment")
+        """Try an interpreter in the background, and use it when it has the packages."""
+        self._say(tr("Looking at {}…").format(path))
+        self._running(True)
+        environment.look(lambda: backend.probe(backend.Candidate(path, tr("chosen here"))),
+                         lambda verdict: self._tried(path, verdict))
+
+    def _tried(self, path: str, verdict: Any) -> None:
+        if self._closed:
+            return
+        self._running(False)
+        if not getattr(verdict, "usable", False):
+            self._say("{}: {}. {}".format(path, getattr(verdict, "reason", verdict), tr("Choose another one.")), True)
+            return
         settings.set_interpreter(path)
         backend.forget()
         self.changed = True
@@ -152,23 +200,26 @@ class SetupDialog(QDialog):
     def _tick(self) -> None:
         if self._builder is not None:
             seconds = int(time.monotonic() - self._builder.begun)
-            self.step.setText(f"{self._words} {seconds // 60}:{seconds % 60:02d}")
+            self._say(f"{self._words} {seconds // 60}:{seconds % 60:02d}")
 
     def _ended(self, fault: BackendError | None) -> None:
         self._builder = None
         self._running(False)
         if fault is None:
             self.changed = True
-            self.step.setText(tr("Ready. The search engine can be used."))
+            self._say(tr("Ready. The search engine can be used."))
             self.start.hide()
             self.stop.setText(tr("Close"))
         else:
-            self.step.setText(str(fault))
+            self._say(str(fault), fault=fault.code != "stopped")
 
     def _running(self, running: bool) -> None:
         self.start.setEnabled(not running)
-        for widget in (self.make, self.use, self.base, self.packages, self.wheelhouse):
+        for widget in (self.make, self.use):
             widget.setEnabled(not running)
+        for widget in (self.base, self.packages, self.wheelhouse, self.certificates):
+            widget.setEnabled(not running and self.make.isChecked())
+        self.existing.setEnabled(not running and self.use.isChecked())
         self.bar.setRange(0, 0 if running else 1)
         self.bar.setVisible(running)
         if running:
@@ -181,6 +232,11 @@ class SetupDialog(QDialog):
             self._builder.cancel()
         else:
             self.done(QDialog.DialogCode.Accepted if self.changed else QDialog.DialogCode.Rejected)
+
+    def done(self, result: int) -> None:
+        """Nothing that is still looked at is taken after the dialog is closed."""
+        self._closed = True
+        super().done(result)
 
     def reject(self) -> None:
         """Escape and the window's cross cancel what runs first."""

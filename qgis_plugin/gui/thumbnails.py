@@ -57,11 +57,13 @@ class Thumbnails(QObject):
             self._kept.move_to_end(key)
             return self._kept[key]
         if self._layers and key != self._key and all(key != waiting for waiting, _ in self._waiting):
-            self._waiting.appendleft((key, QgsRectangle(box)))  # what is looked at now comes first
-            while len(self._waiting) > 60:
-                self._waiting.pop()
+            self._waiting.append((key, QgsRectangle(box)))
             self._next()
         return None
+
+    def start_over(self) -> None:
+        """What is not begun is forgotten: it may be out of sight by now; what is in sight asks again."""
+        self._waiting.clear()
 
     def stop(self) -> None:
         """Draw nothing more."""

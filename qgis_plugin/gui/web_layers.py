@@ -98,7 +98,7 @@ class WebLayers(QObject):
         """Say what it costs before anything is asked of a server."""
         words = tr(
             "“{}” has to be fetched first: {} × {} pixels of {:.2f} m, about {} requests and {:.0f} MB. "
-            "Mind the terms of the service.").format(
+            "Mind the terms of the service. Fetch it now?").format(
                 layer.name(), grid.width, grid.height, grid.gsd_m, grid.requests, grid.megabytes)
         answer = QMessageBox.question(self._iface.mainWindow(), tr("Search imagery by text"), words)
         return answer == QMessageBox.StandardButton.Yes

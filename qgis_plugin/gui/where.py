@@ -50,6 +50,8 @@ class WhereBox(QWidget):
         self.choice = QComboBox()
         self.choice.addItems([tr("Whole layer"), tr("Map view"), tr("Drawn rectangle"), tr("Selected polygons")])
         self.choice.setAccessibleName(tr("Where to look"))
+        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.choice.setMinimumContentsLength(6)  # long words must not keep the panel wide
         self.choice.currentIndexChanged.connect(self._chosen)
         self.draw = QToolButton()
         self.draw.setIcon(QIcon(os.path.join(ICONS, "rectangle.svg")))

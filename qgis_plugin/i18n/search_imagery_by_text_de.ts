@@ -36,6 +36,14 @@
    <translation>Eine Suche läuft bereits.</translation>
   </message>
   <message>
+   <source>Accept</source>
+   <translation>Annehmen</translation>
+  </message>
+  <message>
+   <source>Accepted ({})</source>
+   <translation>Angenommene ({})</translation>
+  </message>
+  <message>
    <source>Add a model</source>
    <translation>Ein Modell hinzufügen</translation>
   </message>
@@ -52,6 +60,10 @@
    <translation>Hinzufügen…</translation>
   </message>
   <message>
+   <source>All ({})</source>
+   <translation>Alle ({})</translation>
+  </message>
+  <message>
    <source>All is well.</source>
    <translation>Alles in Ordnung.</translation>
   </message>
@@ -66,6 +78,10 @@
   <message>
    <source>Append outlines to a layer</source>
    <translation>Umrisse an einen Layer anfügen</translation>
+  </message>
+  <message>
+   <source>Append to</source>
+   <translation>Anfügen an</translation>
   </message>
   <message>
    <source>Append to layer…</source>
@@ -252,8 +268,16 @@
    <translation>Wählen Sie in den Optionen das mitgelieferte Modell.</translation>
   </message>
   <message>
+   <source>Choose the one that it was made in.</source>
+   <translation>Wählen Sie das, in dem er erstellt wurde.</translation>
+  </message>
+  <message>
    <source>Choose “all”, or automatic, beside the slider.</source>
    <translation>Wählen Sie neben dem Regler „alle“ oder automatisch.</translation>
+  </message>
+  <message>
+   <source>Choose…</source>
+   <translation>Wählen…</translation>
   </message>
   <message>
    <source>Class</source>
@@ -304,8 +328,16 @@
    <translation>Fortsetzen</translation>
   </message>
   <message>
+   <source>Coordinate system of “{}”</source>
+   <translation>Koordinatensystem von „{}“</translation>
+  </message>
+  <message>
    <source>Copy all</source>
    <translation>Alles kopieren</translation>
+  </message>
+  <message>
+   <source>Copy all outlines, those accepted, or those selected into another polygon layer</source>
+   <translation>Alle, die angenommenen oder die gewählten Umrisse in einen anderen Polygonlayer kopieren</translation>
   </message>
   <message>
    <source>Copy coordinates</source>
@@ -318,10 +350,6 @@
   <message>
    <source>Copy report</source>
    <translation>Bericht kopieren</translation>
-  </message>
-  <message>
-   <source>Copy the outlines, or the marked ones, into another polygon layer</source>
-   <translation>Die Umrisse, oder die markierten, in einen anderen Polygonlayer kopieren</translation>
   </message>
   <message>
    <source>Cuts a raster into ground-sized tiles, computes what each shows, and keeps that in an index folder. Searching an index takes milliseconds, however often.
@@ -338,12 +366,12 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
   <message>
    <source>Cuts a raster into tiles and writes, for each, sentences on what a vector layer knows to lie in it: pictures with captions, in the shards that rsvlm (and OpenCLIP) train on, with a data card.
 
-The layer may be an OpenStreetMap extract, or any layer with a field that says what a thing is. Say that it is complete only when everything of its kind is in it: then exact numbers are said.
+The layer may be an OpenStreetMap extract, or any layer with a field that says what a thing is. Say that it is complete only when everything of its kind is in it: then exact numbers are said. Without a field, OpenStreetMap tags and the usual names of such fields are looked for.
 
 Run it again on the same folder to continue what was stopped. Everything is computed on this computer.</source>
    <translation>Schneidet ein Raster in Kacheln und schreibt zu jeder Sätze darüber, was laut einem Vektorlayer in ihr liegt: Bilder mit Beschreibungen in den Archiven, mit denen rsvlm (und OpenCLIP) trainieren, mit einem Datenblatt.
 
-Der Layer kann ein OpenStreetMap-Auszug sein oder jeder Layer mit einem Feld, das sagt, was ein Ding ist. Sagen Sie nur dann, dass er vollständig ist, wenn alles dieser Art in ihm ist: Dann werden genaue Zahlen genannt.
+Der Layer kann ein OpenStreetMap-Auszug sein oder jeder Layer mit einem Feld, das sagt, was ein Ding ist. Sagen Sie nur dann, dass er vollständig ist, wenn alles dieser Art in ihm ist: Dann werden genaue Zahlen genannt. Ohne Feld werden OpenStreetMap-Tags und die üblichen Namen solcher Felder gesucht.
 
 Lassen Sie es mit demselben Ordner noch einmal laufen, um Abgebrochenes fortzusetzen. Alles wird auf diesem Computer berechnet.</translation>
   </message>
@@ -436,8 +464,8 @@ Lassen Sie es mit demselben Ordner noch einmal laufen, um Abgebrochenes fortzuse
    <translation>Fehler</translation>
   </message>
   <message>
-   <source>Field that says what a thing is (empty: OpenStreetMap tags, or the usual names)</source>
-   <translation>Feld, das sagt, was ein Ding ist (leer: OpenStreetMap-Tags oder die üblichen Namen)</translation>
+   <source>Field that says what a thing is</source>
+   <translation>Feld, das sagt, was ein Ding ist</translation>
   </message>
   <message>
    <source>Find places: {}</source>
@@ -458,10 +486,6 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
   <message>
    <source>Finished parts are kept.</source>
    <translation>Fertige Teile bleiben erhalten.</translation>
-  </message>
-  <message>
-   <source>Finished parts are kept: run it again to continue. The log panel has its last words.</source>
-   <translation>Fertige Teile bleiben erhalten: ein neuer Lauf setzt fort. Das Protokoll enthält ihre letzten Zeilen.</translation>
   </message>
   <message>
    <source>Finished rasters are kept: run it again to continue.</source>
@@ -536,6 +560,10 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Gibt jeder Kachel eines Rasters die Klasse, die am besten passt, mit Bewertung. Klassen sind freie englische Wörter, durch Kommas getrennt. So lässt sich auch vergleichen, welche Formulierung am besten wirkt.</translation>
   </message>
   <message>
+   <source>Goes to {}; needs {:.0f} GB of room, {:.0f} GB are free.</source>
+   <translation>Kommt nach {}; braucht {:.0f} GB Platz, {:.0f} GB sind frei.</translation>
+  </message>
+  <message>
    <source>Heatmap</source>
    <translation>Heatmap</translation>
   </message>
@@ -552,12 +580,12 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Index</translation>
   </message>
   <message>
-   <source>Index folder (….rsindex)</source>
-   <translation>Indexordner (….rsindex)</translation>
+   <source>Index folder (name.rsindex)</source>
+   <translation>Indexordner (name.rsindex)</translation>
   </message>
   <message>
-   <source>Index: grows with the searches; build it to search the whole raster in milliseconds</source>
-   <translation>Index: wächst mit den Suchen; bauen Sie ihn auf, um das ganze Raster in Millisekunden zu durchsuchen</translation>
+   <source>Index: none. Build it once, and every search is immediate</source>
+   <translation>Index: keiner. Einmal aufgebaut, ist jede Suche sofort fertig</translation>
   </message>
   <message>
    <source>Index: out of date, the raster has changed</source>
@@ -588,12 +616,12 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Sein Name in Listen:</translation>
   </message>
   <message>
-   <source>Layer</source>
-   <translation>Layer</translation>
-  </message>
-  <message>
    <source>Layer of things on the ground</source>
    <translation>Layer mit Dingen am Boden</translation>
+  </message>
+  <message>
+   <source>Layer to append to</source>
+   <translation>Layer, an den angefügt wird</translation>
   </message>
   <message>
    <source>Light: the bundled model on the processor (about 1 GB)</source>
@@ -614,6 +642,10 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
   <message>
    <source>Looking at the place…</source>
    <translation>Der Ort wird betrachtet…</translation>
+  </message>
+  <message>
+   <source>Looking at {}…</source>
+   <translation>{} wird angesehen…</translation>
   </message>
   <message>
    <source>Looking for the search engine</source>
@@ -700,8 +732,8 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Nennen Sie mindestens zwei Klassen.</translation>
   </message>
   <message>
-   <source>Name your organisation’s certificate file in the options of this plugin.</source>
-   <translation>Geben Sie die Zertifikatsdatei Ihrer Organisation in den Optionen dieser Erweiterung an.</translation>
+   <source>Name your organisation’s certificate file under Network, or in the options of this plugin.</source>
+   <translation>Nennen Sie die Zertifikatdatei Ihrer Organisation unter Netzwerk oder in den Optionen dieser Erweiterung.</translation>
   </message>
   <message>
    <source>Neither a raster nor a search index is given, or the raster cannot be opened.</source>
@@ -718,6 +750,14 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
   <message>
    <source>No answer.</source>
    <translation>Keine Antwort.</translation>
+  </message>
+  <message>
+   <source>No place in {} tiles</source>
+   <translation>Kein Ort in {} Kacheln</translation>
+  </message>
+  <message>
+   <source>No place is that sure. Move the slider to the left.</source>
+   <translation>Kein Ort ist so sicher. Schieben Sie den Regler nach links.</translation>
   </message>
   <message>
    <source>No place was found. Try other words, or a larger extent.</source>
@@ -800,16 +840,16 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Umreißen</translation>
   </message>
   <message>
+   <source>Outline {}: {}, confidence {:.0f} %, area {}</source>
+   <translation>Umriss {}: {}, Sicherheit {:.0f} %, Fläche {}</translation>
+  </message>
+  <message>
    <source>Outline: {}</source>
    <translation>Umreißen: {}</translation>
   </message>
   <message>
    <source>Outlines</source>
    <translation>Umrisse</translation>
-  </message>
-  <message>
-   <source>Outlines appear here for review, surest first.</source>
-   <translation>Umrisse erscheinen hier zur Durchsicht, die sichersten zuerst.</translation>
   </message>
   <message>
    <source>Outlines found</source>
@@ -856,6 +896,10 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
    <translation>Pixelgrößen, mit denen gesucht wird, in Metern (leer: automatisch; Weblayer brauchen eine)</translation>
   </message>
   <message>
+   <source>Pixels (m)</source>
+   <translation>Pixel (m)</translation>
+  </message>
+  <message>
    <source>Place it with QGIS’s Georeferencer, or put its world file (.tfw, .jgw) beside it.</source>
    <translation>Geben Sie ihm mit der Georeferenzierung von QGIS einen Ort, oder legen Sie seine World-Datei (.tfw, .jgw) daneben.</translation>
   </message>
@@ -866,14 +910,6 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
   <message>
    <source>Places</source>
    <translation>Orte</translation>
-  </message>
-  <message>
-   <source>Places appear here as pictures, best first.
-
-Try: {}</source>
-   <translation>Orte erscheinen hier als Bilder, die besten zuerst.
-
-Versuchen Sie: {}</translation>
   </message>
   <message>
    <source>Places found</source>
@@ -968,12 +1004,12 @@ Versuchen Sie: {}</translation>
    <translation>Bericht in Markdown</translation>
   </message>
   <message>
-   <source>Run Check environment.</source>
-   <translation>Führen Sie „Umgebung prüfen“ aus.</translation>
+   <source>Restart</source>
+   <translation>Neu starten</translation>
   </message>
   <message>
-   <source>Run again</source>
-   <translation>Erneut ausführen</translation>
+   <source>Run Check environment.</source>
+   <translation>Führen Sie „Umgebung prüfen“ aus.</translation>
   </message>
   <message>
    <source>Save</source>
@@ -1052,6 +1088,10 @@ Versuchen Sie: {}</translation>
    <translation>Wählen Sie einige in einem Polygonlayer aus.</translation>
   </message>
   <message>
+   <source>Selected ({})</source>
+   <translation>Gewählte ({})</translation>
+  </message>
+  <message>
    <source>Selected polygons</source>
    <translation>Ausgewählte Polygone</translation>
   </message>
@@ -1092,12 +1132,16 @@ Versuchen Sie: {}</translation>
    <translation>Von vorn beginnen statt fortzusetzen</translation>
   </message>
   <message>
-   <source>Start from</source>
-   <translation>Grundlage</translation>
+   <source>Start the search engine again, and what it was doing</source>
+   <translation>Die Suchmaschine neu starten, und was sie gerade tat</translation>
   </message>
   <message>
    <source>Starting the search engine…</source>
    <translation>Die Suchmaschine wird gestartet…</translation>
+  </message>
+  <message>
+   <source>Starting…</source>
+   <translation>Beginnt…</translation>
   </message>
   <message>
    <source>Starts the search engine and reports versions, devices, memory and models, and what to do about what is wrong. The report holds no user name and no home folder, so it can be pasted into an issue.</source>
@@ -1120,8 +1164,8 @@ Versuchen Sie: {}</translation>
    <translation>Die letzten Beispiele zurücknehmen und erneut suchen</translation>
   </message>
   <message>
-   <source>Take the marked outlines out of the layer (Delete)</source>
-   <translation>Die markierten Umrisse aus dem Layer nehmen (Entf)</translation>
+   <source>Take the selected outlines out of the layer, and go to the next (Delete)</source>
+   <translation>Die gewählten Umrisse aus dem Layer nehmen und zum nächsten gehen (Entf)</translation>
   </message>
   <message>
    <source>Text</source>
@@ -1192,8 +1236,8 @@ Versuchen Sie: {}</translation>
    <translation>Die Datei ist beschädigt oder nicht erreichbar; kopieren Sie sie noch einmal.</translation>
   </message>
   <message>
-   <source>The file of “{}” is gone: {}</source>
-   <translation>Die Datei von „{}“ ist nicht mehr da: {}</translation>
+   <source>The file of “{}” is gone: {}.</source>
+   <translation>Die Datei von „{}“ ist nicht mehr da: {}.</translation>
   </message>
   <message>
    <source>The file {} is not there.</source>
@@ -1230,6 +1274,10 @@ Versuchen Sie: {}</translation>
   <message>
    <source>The log says why.</source>
    <translation>Das Protokoll nennt den Grund.</translation>
+  </message>
+  <message>
+   <source>The map shows what this threshold would outline. Press Outline to make it so.</source>
+   <translation>Die Karte zeigt, was dieser Schwellenwert umreißen würde. „Umreißen“ führt es aus.</translation>
   </message>
   <message>
    <source>The model has no words for this place.</source>
@@ -1272,12 +1320,12 @@ Versuchen Sie: {}</translation>
    <translation>Das Ergebnis {} kann nicht geöffnet werden.</translation>
   </message>
   <message>
-   <source>The search engine ended in the middle of its work ({}).</source>
-   <translation>Die Suchmaschine endete mitten in der Arbeit ({}).</translation>
-  </message>
-  <message>
    <source>The search engine failed without a message.</source>
    <translation>Die Suchmaschine ist ohne Meldung gescheitert.</translation>
+  </message>
+  <message>
+   <source>The search engine has ended ({}).</source>
+   <translation>Die Suchmaschine wurde beendet ({}).</translation>
   </message>
   <message>
    <source>The search engine has not been heard for a while. Wait, or Cancel.</source>
@@ -1324,6 +1372,10 @@ Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert fr
    <translation>Es gibt keine andere Rasterdatei im Projekt.</translation>
   </message>
   <message>
+   <source>There is no polygon layer of your own in the project that can be edited. Add one, or make one.</source>
+   <translation>Im Projekt ist kein eigener Polygonlayer, der bearbeitet werden kann. Fügen Sie einen hinzu, oder legen Sie einen an.</translation>
+  </message>
+  <message>
    <source>There is no raster layer to search.</source>
    <translation>Es gibt keinen Rasterlayer zum Durchsuchen.</translation>
   </message>
@@ -1344,6 +1396,10 @@ Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert fr
    <translation>Von {} ist in der Ausdehnung nichts als Nodata.</translation>
   </message>
   <message>
+   <source>There is nothing to look at: no data, or less than a tile of it.</source>
+   <translation>Hier gibt es nichts anzusehen: keine Daten, oder weniger als eine Kachel davon.</translation>
+  </message>
+  <message>
    <source>This Python cannot make environments.</source>
    <translation>Dieses Python kann keine Umgebungen anlegen.</translation>
   </message>
@@ -1356,12 +1412,16 @@ Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert fr
    <translation>Schwellenwert</translation>
   </message>
   <message>
-   <source>Threshold (a number, or auto)</source>
-   <translation>Schwellenwert (eine Zahl, oder auto)</translation>
+   <source>Threshold (0 to 1, or auto)</source>
+   <translation>Schwellenwert (0 bis 1, oder auto)</translation>
   </message>
   <message>
    <source>Threshold in percent</source>
    <translation>Schwellenwert in Prozent</translation>
+  </message>
+  <message>
+   <source>Tick the selected outlines as right, and go to the next (Space)</source>
+   <translation>Die gewählten Umrisse als richtig abhaken und zum nächsten gehen (Leertaste)</translation>
   </message>
   <message>
    <source>Tiles in the index</source>
@@ -1382,6 +1442,30 @@ Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert fr
   <message>
    <source>Try a smaller extent.</source>
    <translation>Versuchen Sie eine kleinere Ausdehnung.</translation>
+  </message>
+  <message>
+   <source>Trying the new environment…</source>
+   <translation>Die neue Umgebung wird ausprobiert…</translation>
+  </message>
+  <message>
+   <source>Type one or several classes, in English, separated by ;
+
+Outlines appear here for review, surest first.</source>
+   <translation>Geben Sie eine oder mehrere Klassen ein, auf Englisch, durch ; getrennt
+
+Umrisse erscheinen hier zur Durchsicht, die sichersten zuerst.</translation>
+  </message>
+  <message>
+   <source>Type what is seen from above, in English; several texts: separated by ;
+
+Places appear here as pictures, best first.
+
+Try: {}</source>
+   <translation>Geben Sie ein, was von oben zu sehen ist, auf Englisch; mehrere Texte: durch ; getrennt
+
+Orte erscheinen hier als Bilder, die besten zuerst.
+
+Versuchen Sie: {}</translation>
   </message>
   <message>
    <source>Type what you are looking for.</source>
@@ -1408,6 +1492,10 @@ Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert fr
    <translation>Ein Python verwenden, das die Pakete schon hat</translation>
   </message>
   <message>
+   <source>Use it</source>
+   <translation>Verwenden</translation>
+  </message>
+  <message>
    <source>Wait for it, or cancel it.</source>
    <translation>Warten Sie darauf oder brechen Sie ab.</translation>
   </message>
@@ -1420,8 +1508,24 @@ Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert fr
    <translation>Transformieren Sie es zuerst: Raster › Projektionen › Transformieren (Reprojizieren).</translation>
   </message>
   <message>
-   <source>What are you looking for? In English; several: separated by ;</source>
-   <translation>Was suchen Sie? Auf Englisch; mehrere: durch ; getrennt</translation>
+   <source>What each field of the layer gets. Edits stay open there: save them, or undo them in one step.</source>
+   <translation>Was jedes Feld des Layers erhält. Die Änderungen bleiben dort offen: Speichern Sie sie, oder nehmen Sie sie in einem Schritt zurück.</translation>
+  </message>
+  <message>
+   <source>What is done appears here, line by line.</source>
+   <translation>Was geschieht, erscheint hier Zeile für Zeile.</translation>
+  </message>
+  <message>
+   <source>What is seen from above, in English; several texts: separated by ;</source>
+   <translation>Was von oben zu sehen ist, auf Englisch; mehrere Texte: durch ; getrennt</translation>
+  </message>
+  <message>
+   <source>What it had finished is kept; run it again to go on.</source>
+   <translation>Was fertig war, bleibt erhalten; ein neuer Lauf macht dort weiter.</translation>
+  </message>
+  <message>
+   <source>What to find, in English</source>
+   <translation>Was gesucht wird, auf Englisch</translation>
   </message>
   <message>
    <source>What to look for</source>
@@ -1450,6 +1554,10 @@ Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert fr
   <message>
    <source>Where to look</source>
    <translation>Wo gesucht wird</translation>
+  </message>
+  <message>
+   <source>Which outlines</source>
+   <translation>Welche Umrisse</translation>
   </message>
   <message>
    <source>Whole layer</source>
@@ -1526,6 +1634,14 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
   <message>
    <source>exit status {}</source>
    <translation>Exit-Status {}</translation>
+  </message>
+  <message>
+   <source>for a computer without network</source>
+   <translation>für einen Computer ohne Netz</translation>
+  </message>
+  <message>
+   <source>for a network that replaces certificates</source>
+   <translation>für ein Netz, das Zertifikate ersetzt</translation>
   </message>
   <message>
    <source>found by itself</source>
@@ -1680,16 +1796,16 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
    <translation>{} darf nicht gelesen werden.</translation>
   </message>
   <message>
+   <source>{} of {} places; {} tiles, pixels of {} m</source>
+   <translation>{} von {} Orten; {} Kacheln, Pixel von {} m</translation>
+  </message>
+  <message>
    <source>{} of {} {}</source>
    <translation>{} von {} {}</translation>
   </message>
   <message>
    <source>{} outlines</source>
    <translation>{} Umrisse</translation>
-  </message>
-  <message>
-   <source>{} outlines are copied; Undo in the layer takes them out again.</source>
-   <translation>{} Umrisse werden kopiert; Rückgängig im Layer nimmt sie wieder heraus.</translation>
   </message>
   <message>
    <source>{} parts of the layer have empty places: nothing is there, or it did not arrive.</source>
@@ -1700,8 +1816,8 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
    <translation>{} Orte gefunden</translation>
   </message>
   <message>
-   <source>{} places of {} tiles</source>
-   <translation>{} Orte aus {} Kacheln</translation>
+   <source>{} places; {} tiles, pixels of {} m</source>
+   <translation>{} Orte; {} Kacheln, Pixel von {} m</translation>
   </message>
   <message>
    <source>{} tiles could not be read; they are listed in the log.</source>
@@ -1732,8 +1848,8 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
    <translation>„{}“ hat kein Koordinatensystem.</translation>
   </message>
   <message>
-   <source>“{}” has to be fetched first: {} × {} pixels of {:.2f} m, about {} requests and {:.0f} MB. Mind the terms of the service.</source>
-   <translation>„{}“ muss zuerst geholt werden: {} × {} Pixel zu {:.2f} m, etwa {} Anfragen und {:.0f} MB. Beachten Sie die Bedingungen des Dienstes.</translation>
+   <source>“{}” has to be fetched first: {} × {} pixels of {:.2f} m, about {} requests and {:.0f} MB. Mind the terms of the service. Fetch it now?</source>
+   <translation>„{}“ muss zuerst geholt werden: {} × {} Pixel zu {:.2f} m, etwa {} Anfragen und {:.0f} MB. Beachten Sie die Bedingungen des Dienstes. Jetzt holen?</translation>
   </message>
   <message>
    <source>“{}” is a service without a pixel size of its own.</source>

@@ -36,6 +36,14 @@
    <translation>Hay una búsqueda en curso.</translation>
   </message>
   <message>
+   <source>Accept</source>
+   <translation>Aceptar</translation>
+  </message>
+  <message>
+   <source>Accepted ({})</source>
+   <translation>Aceptados ({})</translation>
+  </message>
+  <message>
    <source>Add a model</source>
    <translation>Añadir un modelo</translation>
   </message>
@@ -52,6 +60,10 @@
    <translation>Añadir…</translation>
   </message>
   <message>
+   <source>All ({})</source>
+   <translation>Todos ({})</translation>
+  </message>
+  <message>
    <source>All is well.</source>
    <translation>Todo está bien.</translation>
   </message>
@@ -66,6 +78,10 @@
   <message>
    <source>Append outlines to a layer</source>
    <translation>Añadir contornos a una capa</translation>
+  </message>
+  <message>
+   <source>Append to</source>
+   <translation>Añadir a</translation>
   </message>
   <message>
    <source>Append to layer…</source>
@@ -252,8 +268,16 @@
    <translation>Elija en las opciones el modelo incluido.</translation>
   </message>
   <message>
+   <source>Choose the one that it was made in.</source>
+   <translation>Elija aquel en que se hizo.</translation>
+  </message>
+  <message>
    <source>Choose “all”, or automatic, beside the slider.</source>
    <translation>Elija «todas» o automático junto al deslizador.</translation>
+  </message>
+  <message>
+   <source>Choose…</source>
+   <translation>Elegir…</translation>
   </message>
   <message>
    <source>Class</source>
@@ -304,8 +328,16 @@
    <translation>Continuar</translation>
   </message>
   <message>
+   <source>Coordinate system of “{}”</source>
+   <translation>Sistema de coordenadas de «{}»</translation>
+  </message>
+  <message>
    <source>Copy all</source>
    <translation>Copiar todo</translation>
+  </message>
+  <message>
+   <source>Copy all outlines, those accepted, or those selected into another polygon layer</source>
+   <translation>Copiar todos los contornos, los aceptados o los seleccionados a otra capa de polígonos</translation>
   </message>
   <message>
    <source>Copy coordinates</source>
@@ -318,10 +350,6 @@
   <message>
    <source>Copy report</source>
    <translation>Copiar informe</translation>
-  </message>
-  <message>
-   <source>Copy the outlines, or the marked ones, into another polygon layer</source>
-   <translation>Copiar los contornos, o los marcados, a otra capa de polígonos</translation>
   </message>
   <message>
    <source>Cuts a raster into ground-sized tiles, computes what each shows, and keeps that in an index folder. Searching an index takes milliseconds, however often.
@@ -338,12 +366,12 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
   <message>
    <source>Cuts a raster into tiles and writes, for each, sentences on what a vector layer knows to lie in it: pictures with captions, in the shards that rsvlm (and OpenCLIP) train on, with a data card.
 
-The layer may be an OpenStreetMap extract, or any layer with a field that says what a thing is. Say that it is complete only when everything of its kind is in it: then exact numbers are said.
+The layer may be an OpenStreetMap extract, or any layer with a field that says what a thing is. Say that it is complete only when everything of its kind is in it: then exact numbers are said. Without a field, OpenStreetMap tags and the usual names of such fields are looked for.
 
 Run it again on the same folder to continue what was stopped. Everything is computed on this computer.</source>
    <translation>Corta un ráster en teselas y escribe para cada una frases sobre lo que una capa vectorial sabe que hay en ella: imágenes con descripciones, en los archivos con los que entrenan rsvlm (y OpenCLIP), con una ficha de datos.
 
-La capa puede ser un extracto de OpenStreetMap o cualquier capa con un campo que diga qué es cada cosa. Diga que está completa solo si contiene todo lo de su clase: entonces se dicen números exactos.
+La capa puede ser un extracto de OpenStreetMap o cualquier capa con un campo que diga qué es cada cosa. Diga que está completa solo si contiene todo lo de su clase: entonces se dicen números exactos. Sin campo se buscan las etiquetas de OpenStreetMap y los nombres habituales de tales campos.
 
 Ejecútelo de nuevo con la misma carpeta para continuar lo interrumpido. Todo se calcula en este ordenador.</translation>
   </message>
@@ -436,8 +464,8 @@ Ejecútelo de nuevo con la misma carpeta para continuar lo interrumpido. Todo se
    <translation>Fallo</translation>
   </message>
   <message>
-   <source>Field that says what a thing is (empty: OpenStreetMap tags, or the usual names)</source>
-   <translation>Campo que dice qué es cada cosa (vacío: etiquetas de OpenStreetMap o los nombres habituales)</translation>
+   <source>Field that says what a thing is</source>
+   <translation>Campo que dice qué es cada cosa</translation>
   </message>
   <message>
    <source>Find places: {}</source>
@@ -458,10 +486,6 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
   <message>
    <source>Finished parts are kept.</source>
    <translation>Las partes terminadas se conservan.</translation>
-  </message>
-  <message>
-   <source>Finished parts are kept: run it again to continue. The log panel has its last words.</source>
-   <translation>Las partes terminadas se conservan: ejecútelo de nuevo para continuar. El registro tiene sus últimas líneas.</translation>
   </message>
   <message>
    <source>Finished rasters are kept: run it again to continue.</source>
@@ -536,6 +560,10 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Da a cada tesela de un ráster la clase que mejor le corresponde, con su puntuación. Las clases son palabras libres en inglés, separadas por comas. También sirve para comparar formulaciones.</translation>
   </message>
   <message>
+   <source>Goes to {}; needs {:.0f} GB of room, {:.0f} GB are free.</source>
+   <translation>Irá a {}; necesita {:.0f} GB de espacio, hay {:.0f} GB libres.</translation>
+  </message>
+  <message>
    <source>Heatmap</source>
    <translation>Mapa de calor</translation>
   </message>
@@ -552,12 +580,12 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Índice</translation>
   </message>
   <message>
-   <source>Index folder (….rsindex)</source>
-   <translation>Carpeta de índice (….rsindex)</translation>
+   <source>Index folder (name.rsindex)</source>
+   <translation>Carpeta de índice (nombre.rsindex)</translation>
   </message>
   <message>
-   <source>Index: grows with the searches; build it to search the whole raster in milliseconds</source>
-   <translation>Índice: crece con las búsquedas; créelo para buscar en todo el ráster en milisegundos</translation>
+   <source>Index: none. Build it once, and every search is immediate</source>
+   <translation>Índice: ninguno. Créelo una vez y cada búsqueda será inmediata</translation>
   </message>
   <message>
    <source>Index: out of date, the raster has changed</source>
@@ -588,12 +616,12 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Su nombre en las listas:</translation>
   </message>
   <message>
-   <source>Layer</source>
-   <translation>Capa</translation>
-  </message>
-  <message>
    <source>Layer of things on the ground</source>
    <translation>Capa de cosas sobre el terreno</translation>
+  </message>
+  <message>
+   <source>Layer to append to</source>
+   <translation>Capa a la que se añade</translation>
   </message>
   <message>
    <source>Light: the bundled model on the processor (about 1 GB)</source>
@@ -614,6 +642,10 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
   <message>
    <source>Looking at the place…</source>
    <translation>Mirando el lugar…</translation>
+  </message>
+  <message>
+   <source>Looking at {}…</source>
+   <translation>Examinando {}…</translation>
   </message>
   <message>
    <source>Looking for the search engine</source>
@@ -700,8 +732,8 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Indique al menos dos clases.</translation>
   </message>
   <message>
-   <source>Name your organisation’s certificate file in the options of this plugin.</source>
-   <translation>Indique el archivo de certificados de su organización en las opciones de este complemento.</translation>
+   <source>Name your organisation’s certificate file under Network, or in the options of this plugin.</source>
+   <translation>Indique el archivo de certificados de su organización en Red o en las opciones de este complemento.</translation>
   </message>
   <message>
    <source>Neither a raster nor a search index is given, or the raster cannot be opened.</source>
@@ -718,6 +750,14 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
   <message>
    <source>No answer.</source>
    <translation>Sin respuesta.</translation>
+  </message>
+  <message>
+   <source>No place in {} tiles</source>
+   <translation>Ningún lugar en {} teselas</translation>
+  </message>
+  <message>
+   <source>No place is that sure. Move the slider to the left.</source>
+   <translation>Ningún lugar es tan seguro. Mueva el control hacia la izquierda.</translation>
   </message>
   <message>
    <source>No place was found. Try other words, or a larger extent.</source>
@@ -800,16 +840,16 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Delimitar</translation>
   </message>
   <message>
+   <source>Outline {}: {}, confidence {:.0f} %, area {}</source>
+   <translation>Contorno {}: {}, confianza {:.0f} %, área {}</translation>
+  </message>
+  <message>
    <source>Outline: {}</source>
    <translation>Delimitar: {}</translation>
   </message>
   <message>
    <source>Outlines</source>
    <translation>Contornos</translation>
-  </message>
-  <message>
-   <source>Outlines appear here for review, surest first.</source>
-   <translation>Los contornos aparecen aquí para revisarlos, los más seguros primero.</translation>
   </message>
   <message>
    <source>Outlines found</source>
@@ -856,6 +896,10 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
    <translation>Tamaños de píxel con los que mirar, en metros (vacío: automático; las capas web necesitan uno)</translation>
   </message>
   <message>
+   <source>Pixels (m)</source>
+   <translation>Píxeles (m)</translation>
+  </message>
+  <message>
    <source>Place it with QGIS’s Georeferencer, or put its world file (.tfw, .jgw) beside it.</source>
    <translation>Colóquelo con el Georreferenciador de QGIS o ponga a su lado su archivo world (.tfw, .jgw).</translation>
   </message>
@@ -866,14 +910,6 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
   <message>
    <source>Places</source>
    <translation>Lugares</translation>
-  </message>
-  <message>
-   <source>Places appear here as pictures, best first.
-
-Try: {}</source>
-   <translation>Los lugares aparecen aquí como imágenes, los mejores primero.
-
-Pruebe: {}</translation>
   </message>
   <message>
    <source>Places found</source>
@@ -968,12 +1004,12 @@ Pruebe: {}</translation>
    <translation>Informe en Markdown</translation>
   </message>
   <message>
-   <source>Run Check environment.</source>
-   <translation>Ejecute «Comprobar el entorno».</translation>
+   <source>Restart</source>
+   <translation>Reiniciar</translation>
   </message>
   <message>
-   <source>Run again</source>
-   <translation>Ejecutar de nuevo</translation>
+   <source>Run Check environment.</source>
+   <translation>Ejecute «Comprobar el entorno».</translation>
   </message>
   <message>
    <source>Save</source>
@@ -1052,6 +1088,10 @@ Pruebe: {}</translation>
    <translation>Seleccione algunos en una capa de polígonos.</translation>
   </message>
   <message>
+   <source>Selected ({})</source>
+   <translation>Seleccionados ({})</translation>
+  </message>
+  <message>
    <source>Selected polygons</source>
    <translation>Polígonos seleccionados</translation>
   </message>
@@ -1092,12 +1132,16 @@ Pruebe: {}</translation>
    <translation>Empezar de nuevo en lugar de continuar</translation>
   </message>
   <message>
-   <source>Start from</source>
-   <translation>Partir de</translation>
+   <source>Start the search engine again, and what it was doing</source>
+   <translation>Reiniciar el motor de búsqueda y lo que estaba haciendo</translation>
   </message>
   <message>
    <source>Starting the search engine…</source>
    <translation>Iniciando el motor de búsqueda…</translation>
+  </message>
+  <message>
+   <source>Starting…</source>
+   <translation>Empezando…</translation>
   </message>
   <message>
    <source>Starts the search engine and reports versions, devices, memory and models, and what to do about what is wrong. The report holds no user name and no home folder, so it can be pasted into an issue.</source>
@@ -1120,8 +1164,8 @@ Pruebe: {}</translation>
    <translation>Quitar los últimos ejemplos y buscar de nuevo</translation>
   </message>
   <message>
-   <source>Take the marked outlines out of the layer (Delete)</source>
-   <translation>Quitar de la capa los contornos marcados (Supr)</translation>
+   <source>Take the selected outlines out of the layer, and go to the next (Delete)</source>
+   <translation>Quitar de la capa los contornos seleccionados e ir al siguiente (Supr)</translation>
   </message>
   <message>
    <source>Text</source>
@@ -1192,8 +1236,8 @@ Pruebe: {}</translation>
    <translation>El archivo está dañado o no es accesible; cópielo de nuevo.</translation>
   </message>
   <message>
-   <source>The file of “{}” is gone: {}</source>
-   <translation>El archivo de «{}» ya no está: {}</translation>
+   <source>The file of “{}” is gone: {}.</source>
+   <translation>El archivo de «{}» ya no está: {}.</translation>
   </message>
   <message>
    <source>The file {} is not there.</source>
@@ -1230,6 +1274,10 @@ Pruebe: {}</translation>
   <message>
    <source>The log says why.</source>
    <translation>El registro dice por qué.</translation>
+  </message>
+  <message>
+   <source>The map shows what this threshold would outline. Press Outline to make it so.</source>
+   <translation>El mapa muestra lo que este umbral delimitaría. Pulse «Delimitar» para hacerlo.</translation>
   </message>
   <message>
    <source>The model has no words for this place.</source>
@@ -1272,12 +1320,12 @@ Pruebe: {}</translation>
    <translation>No se puede abrir el resultado {}.</translation>
   </message>
   <message>
-   <source>The search engine ended in the middle of its work ({}).</source>
-   <translation>El motor de búsqueda terminó en mitad de su trabajo ({}).</translation>
-  </message>
-  <message>
    <source>The search engine failed without a message.</source>
    <translation>El motor de búsqueda falló sin mensaje.</translation>
+  </message>
+  <message>
+   <source>The search engine has ended ({}).</source>
+   <translation>El motor de búsqueda ha terminado ({}).</translation>
   </message>
   <message>
    <source>The search engine has not been heard for a while. Wait, or Cancel.</source>
@@ -1324,6 +1372,10 @@ La preparación crea ese Python en su carpeta de usuario e instala en él paquet
    <translation>No hay otro archivo ráster en el proyecto.</translation>
   </message>
   <message>
+   <source>There is no polygon layer of your own in the project that can be edited. Add one, or make one.</source>
+   <translation>No hay en el proyecto ninguna capa de polígonos propia que se pueda editar. Añada una o cree una.</translation>
+  </message>
+  <message>
    <source>There is no raster layer to search.</source>
    <translation>No hay ninguna capa ráster en la que buscar.</translation>
   </message>
@@ -1344,6 +1396,10 @@ La preparación crea ese Python en su carpeta de usuario e instala en él paquet
    <translation>De {} no hay en la extensión más que nodata.</translation>
   </message>
   <message>
+   <source>There is nothing to look at: no data, or less than a tile of it.</source>
+   <translation>No hay nada que mirar: no hay datos, o menos de una tesela de ellos.</translation>
+  </message>
+  <message>
    <source>This Python cannot make environments.</source>
    <translation>Este Python no puede crear entornos.</translation>
   </message>
@@ -1356,12 +1412,16 @@ La preparación crea ese Python en su carpeta de usuario e instala en él paquet
    <translation>Umbral</translation>
   </message>
   <message>
-   <source>Threshold (a number, or auto)</source>
-   <translation>Umbral (un número o auto)</translation>
+   <source>Threshold (0 to 1, or auto)</source>
+   <translation>Umbral (de 0 a 1, o auto)</translation>
   </message>
   <message>
    <source>Threshold in percent</source>
    <translation>Umbral en porcentaje</translation>
+  </message>
+  <message>
+   <source>Tick the selected outlines as right, and go to the next (Space)</source>
+   <translation>Marcar como correctos los contornos seleccionados e ir al siguiente (Espacio)</translation>
   </message>
   <message>
    <source>Tiles in the index</source>
@@ -1382,6 +1442,30 @@ La preparación crea ese Python en su carpeta de usuario e instala en él paquet
   <message>
    <source>Try a smaller extent.</source>
    <translation>Pruebe una extensión menor.</translation>
+  </message>
+  <message>
+   <source>Trying the new environment…</source>
+   <translation>Probando el nuevo entorno…</translation>
+  </message>
+  <message>
+   <source>Type one or several classes, in English, separated by ;
+
+Outlines appear here for review, surest first.</source>
+   <translation>Escriba una o varias clases, en inglés, separadas por ;
+
+Los contornos aparecen aquí para su revisión, los más seguros primero.</translation>
+  </message>
+  <message>
+   <source>Type what is seen from above, in English; several texts: separated by ;
+
+Places appear here as pictures, best first.
+
+Try: {}</source>
+   <translation>Escriba lo que se ve desde arriba, en inglés; varios textos: separados por ;
+
+Los lugares aparecen aquí como imágenes, los mejores primero.
+
+Pruebe: {}</translation>
   </message>
   <message>
    <source>Type what you are looking for.</source>
@@ -1408,6 +1492,10 @@ La preparación crea ese Python en su carpeta de usuario e instala en él paquet
    <translation>Usar un Python que ya tiene los paquetes</translation>
   </message>
   <message>
+   <source>Use it</source>
+   <translation>Usarlo</translation>
+  </message>
+  <message>
    <source>Wait for it, or cancel it.</source>
    <translation>Espere o cancele.</translation>
   </message>
@@ -1420,8 +1508,24 @@ La preparación crea ese Python en su carpeta de usuario e instala en él paquet
    <translation>Transfórmelo antes: Ráster › Proyecciones › Combar (reproyectar).</translation>
   </message>
   <message>
-   <source>What are you looking for? In English; several: separated by ;</source>
-   <translation>¿Qué busca? En inglés; varios: separados por ;</translation>
+   <source>What each field of the layer gets. Edits stay open there: save them, or undo them in one step.</source>
+   <translation>Lo que recibe cada campo de la capa. Los cambios quedan abiertos allí: guárdelos o deshágalos en un solo paso.</translation>
+  </message>
+  <message>
+   <source>What is done appears here, line by line.</source>
+   <translation>Lo que se hace aparece aquí, línea a línea.</translation>
+  </message>
+  <message>
+   <source>What is seen from above, in English; several texts: separated by ;</source>
+   <translation>Lo que se ve desde arriba, en inglés; varios textos: separados por ;</translation>
+  </message>
+  <message>
+   <source>What it had finished is kept; run it again to go on.</source>
+   <translation>Se conserva lo que había terminado; ejecútelo de nuevo para seguir.</translation>
+  </message>
+  <message>
+   <source>What to find, in English</source>
+   <translation>Qué buscar, en inglés</translation>
   </message>
   <message>
    <source>What to look for</source>
@@ -1450,6 +1554,10 @@ La preparación crea ese Python en su carpeta de usuario e instala en él paquet
   <message>
    <source>Where to look</source>
    <translation>Dónde buscar</translation>
+  </message>
+  <message>
+   <source>Which outlines</source>
+   <translation>Qué contornos</translation>
   </message>
   <message>
    <source>Whole layer</source>
@@ -1526,6 +1634,14 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
   <message>
    <source>exit status {}</source>
    <translation>estado de salida {}</translation>
+  </message>
+  <message>
+   <source>for a computer without network</source>
+   <translation>para un ordenador sin red</translation>
+  </message>
+  <message>
+   <source>for a network that replaces certificates</source>
+   <translation>para una red que sustituye certificados</translation>
   </message>
   <message>
    <source>found by itself</source>
@@ -1680,16 +1796,16 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
    <translation>No hay permiso para leer {}.</translation>
   </message>
   <message>
+   <source>{} of {} places; {} tiles, pixels of {} m</source>
+   <translation>{} de {} lugares; {} teselas, píxeles de {} m</translation>
+  </message>
+  <message>
    <source>{} of {} {}</source>
    <translation>{} de {} {}</translation>
   </message>
   <message>
    <source>{} outlines</source>
    <translation>{} contornos</translation>
-  </message>
-  <message>
-   <source>{} outlines are copied; Undo in the layer takes them out again.</source>
-   <translation>Se copian {} contornos; Deshacer en la capa los quita de nuevo.</translation>
   </message>
   <message>
    <source>{} parts of the layer have empty places: nothing is there, or it did not arrive.</source>
@@ -1700,8 +1816,8 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
    <translation>{} lugares encontrados</translation>
   </message>
   <message>
-   <source>{} places of {} tiles</source>
-   <translation>{} lugares de {} teselas</translation>
+   <source>{} places; {} tiles, pixels of {} m</source>
+   <translation>{} lugares; {} teselas, píxeles de {} m</translation>
   </message>
   <message>
    <source>{} tiles could not be read; they are listed in the log.</source>
@@ -1732,8 +1848,8 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
    <translation>«{}» no tiene sistema de coordenadas.</translation>
   </message>
   <message>
-   <source>“{}” has to be fetched first: {} × {} pixels of {:.2f} m, about {} requests and {:.0f} MB. Mind the terms of the service.</source>
-   <translation>Primero hay que descargar «{}»: {} × {} píxeles de {:.2f} m, unas {} peticiones y {:.0f} MB. Tenga en cuenta las condiciones del servicio.</translation>
+   <source>“{}” has to be fetched first: {} × {} pixels of {:.2f} m, about {} requests and {:.0f} MB. Mind the terms of the service. Fetch it now?</source>
+   <translation>Primero hay que descargar «{}»: {} × {} píxeles de {:.2f} m, unas {} peticiones y {:.0f} MB. Tenga en cuenta las condiciones del servicio. ¿Descargarla ahora?</translation>
   </message>
   <message>
    <source>“{}” is a service without a pixel size of its own.</source>

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -11,6 +11,7 @@ def line(**body):
     return json.dumps(body, ensure_ascii=False).encode() + b"\n"
 
 
+@settings(deadline=None)  # other work may share the machine
 @given(cuts=st.lists(st.integers(0, 400), max_size=12))
 def test_messages_arrive_whole_however_the_stream_is_cut(protocol, cuts):
     progress = line(type="progress", id=2, done=1, total=3, unit="Häuser")

@@ -67,12 +67,12 @@ def engine(plugins, monkeypatch, qgis_app, tmp_path):
     monkeypatch.setattr(backend, "requirements", list)
     monkeypatch.setattr(backend, "_found", {})
     monkeypatch.setenv("RSVLM_PYTHON", sys.executable)
-    QgsSettings().remove("rsvlm")
-    QgsSettings().setValue("rsvlm/resultsFolder", str(tmp_path / "results"))
+    monkeypatch.setattr(settings, "PREFIX", f"rsvlm-{os.getpid()}/")  # other runs at the same time have their own
+    QgsSettings().setValue(settings.PREFIX + "resultsFolder", str(tmp_path / "results"))
     monkeypatch.setattr(settings, "data_folder", lambda: str(tmp_path / "data"))
     yield package
     log.close()
-    QgsSettings().remove("rsvlm")
+    QgsSettings().remove(settings.PREFIX.rstrip("/"))
 
 
 def write_raster(path, size=(600, 800), epsg=25832, gsd=0.5, bands=3, origin=(500000.0, 5700000.0), kind="uint8",

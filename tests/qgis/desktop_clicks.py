@@ -102,6 +102,10 @@ def scenario(facts, picture, after):
     yield lambda: not session.busy
     yield after(1)
     facts["hits"] = dock.search.view.model().rowCount()
+    hit = dock.search.view.model().index(0, 0).data(257)
+    yield lambda: dock.search.view.thumbnails.picture(hit.fid, hit.square()) is not None
+    small = dock.search.view.thumbnails.picture(hit.fid, hit.square())
+    facts["colours"] = len({small.pixel(x, y) for x in range(0, small.width(), 3) for y in range(0, small.height(), 3)})
     before = iface.mapCanvas().extent().width()
     click_hit(dock.search.view, 1)
     yield lambda: iface.mapCanvas().extent().width() < before

@@ -55,6 +55,17 @@ def after(seconds):
     return lambda: time.monotonic() > end
 
 
+def settled(view=None):
+    """The map is drawn, and so are the pictures in sight of a list."""
+    quiet = after(1)
+
+    def is_so():
+        pictures = view is None or (view.thumbnails._job is None and not view.thumbnails._waiting)
+        return quiet() and pictures and not iface.mapCanvas().isDrawing()
+
+    return is_so
+
+
 def clicks():
     """The scenario with real mouse and keys."""
     sys.path.insert(0, os.environ["RSVLM_DRIVE_FOLDER"])
@@ -106,7 +117,7 @@ def scenario():
     yield after(0.2)
     picture("searching")
     yield lambda: not session.busy
-    yield after(3)
+    yield settled(dock.search.view)
     facts["hits"] = dock.search.view.model().rowCount()
     facts["words"] = iface.messageBar().currentItem().text() if iface.messageBar().currentItem() else ""
     picture("places")
@@ -117,7 +128,7 @@ def scenario():
     dock.search.view.setCurrentIndex(first)
     if first.isValid():
         dock.search.view.visited.emit(first.data(257))
-    yield after(3)
+    yield settled(dock.search.view)
     facts["hits_filtered"] = dock.search.view.model().rowCount()
     picture("place")
     dock.search.confidence.setValue(0)
@@ -131,7 +142,7 @@ def scenario():
     iface.zoomToActiveLayer()
     dock.search.heatmap.click()
     yield lambda: not session.busy
-    yield after(3)
+    yield settled(dock.search.view)
     picture("heatmap")
     dock.search.heatmap.click()
 
@@ -147,11 +158,11 @@ def scenario():
     iface.mapCanvas().setExtent(
         QgsRectangle.fromCenterAndSize(box.center(), part * box.width(), part * box.height()))
     iface.mapCanvas().refresh()
-    yield after(4)
+    yield settled(dock.outline.view)
     facts["outlines"] = dock.outline.view.model().rowCount()
     picture("outlines")
     dock.outline.threshold.setValue(45)
-    yield after(3)
+    yield settled(dock.outline.view)
     picture("threshold")
     dock.outline.button.click()
     yield lambda: not session.busy
@@ -164,7 +175,7 @@ def scenario():
     dock.describe.question.setText("Are there buildings?")
     dock.describe.ask.click()
     yield lambda: not session.busy
-    yield after(1)
+    yield settled()
     facts["described"] = dock.describe.answers.toPlainText()
     picture("describe")
 

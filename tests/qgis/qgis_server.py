@@ -5,12 +5,13 @@ A process of its own; prints its port. Layer and coverage `ortho`.
 
 import os
 import sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsProject, QgsRasterLayer  # noqa: E402
 from qgis.server import QgsBufferServerRequest, QgsBufferServerResponse, QgsServer  # noqa: E402
+from serving import serve  # noqa: E402
 
 application = QgsApplication([], False)
 application.initQgis()
@@ -25,23 +26,10 @@ project.write(project_file)
 server = QgsServer()
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        url = f"http://127.0.0.1:{self.server.server_port}{self.path}"
-        request, response = QgsBufferServerRequest(url + f"&MAP={project_file}"), QgsBufferServerResponse()
-        server.handleRequest(request, response)
-        data = bytes(response.body())
-        self.send_response(response.statusCode())
-        for name, value in response.headers().items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *words):
-        pass
+def reply(path, address):
+    request, response = QgsBufferServerRequest(f"{address}{path}&MAP={project_file}"), QgsBufferServerResponse()
+    server.handleRequest(request, response)
+    return response.statusCode(), response.headers(), bytes(response.body())
 
 
-listening = HTTPServer(("127.0.0.1", 0), Handler)
-print(listening.server_port, flush=True)
-listening.serve_forever()
+serve(HTTPServer, reply)

@@ -1,16 +1,27 @@
 """The whole flow in the panel, with the real engine, on rasters of every kind; one engine for all of them."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 from conftest import NAME, write_raster
-from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsRasterLayer, QgsRectangle
+from driving import Watch
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRectangle,
+    QgsVectorLayer,
+)
 
 KINDS = {
     "metres": {}, "degrees": {"epsg": 4326, "gsd": 0.000005, "origin": (9.0, 51.0)}, "mercator": {"epsg": 3857},
     "feet": {"epsg": 2263, "gsd": 1.6, "origin": (980000.0, 200000.0)}, "rotated": {"rotation": 0.5},
     "uint16_four_bands": {"kind": "uint16", "bands": 4, "nodata": 0}, "one_band": {"kind": "float32", "bands": 1},
+    # these say no coordinate system, and are given one by hand; a turned one is drawn into a file first
+    "placed": {"epsg": None}, "placed_rotated": {"epsg": None, "rotation": 0.5},
 }
 SIZE = (220, 300)
 
@@ -29,7 +40,8 @@ def panel(plugins, monkeypatch, window, real_python, tmp_path):
     monkeypatch.setenv("RSVLM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(backend, "_found", {})
     monkeypatch.setattr(settings, "data_folder", lambda: str(tmp_path / "data"))
-    QgsSettings().remove("rsvlm")
+    monkeypatch.setattr(settings, "PREFIX", f"rsvlm-{os.getpid()}/")  # other runs at the same time have their own
+    QgsSettings().remove(settings.PREFIX.rstrip("/"))
     session = Session()
     panel = SearchDock(window, session)
     yield panel
@@ -45,70 +57,96 @@ def newest(start):
     return found[-1]
 
 
-def go_through(panel, until, window, layer):
-    """Search, zoom, heatmap, more like this, outlines, another threshold, an edit, its saving, a description."""
-    def done():
-        until(lambda: not panel._session.busy, 300)
-        assert window.words() == "", window.words()
+def go_through(panel, until, window, layer, watch, box=None):
+    """Search, pictures, zoom, more like this, heatmap, outlines, another threshold, an edit, its saving, a description.
 
-    box = layer.extent()
+    Args:
+        panel: The panel.
+        until: Runs the event loop.
+        window: Its window.
+        layer: To search.
+        watch: Measures how long the window stands still in each step.
+        box: Where, in the layer's CRS; all of it by default.
+    """
+    def done(step):
+        with watch.step(step):
+            until(lambda: not panel._session.busy and not panel.web.busy, 300)
+        assert window.words() == "", (layer.name(), step, window.words())
+
+    box = box or layer.extent()
     around = QgsRectangle(box)
     around.grow(2 * max(box.width(), box.height()))  # tiles may be larger than such small rasters
+    view = panel.search.view
+    panel.show()
     panel.layer.setLayer(layer)
     window.canvas.setDestinationCrs(layer.crs())
     window.canvas.setExtent(box)
     panel.search.text.lineEdit().setText("a red field")
     panel.search.button.click()
-    done()
+    done("search")
     places = newest("Places")
     assert places.featureCount() > 0 and places.crs() == layer.crs() and around.contains(places.extent())
-    first = panel.search.view.model().index(0, 0)
-    panel.search.view.setCurrentIndex(first)
-    panel.search.zoom_to(first.data(257))
+    first = view.model().index(0, 0)
+    with watch.step("pictures"):
+        until(lambda: view.thumbnails.picture(first.data(257).fid, first.data(257).square()) is not None)
+    picture = view.thumbnails.picture(first.data(257).fid, first.data(257).square())
+    assert len({picture.pixel(x, x) for x in range(picture.width())}) > 3
+    view.setCurrentIndex(first)
+    with watch.step("zoom"):
+        view.visited.emit(first.data(257))
     assert window.canvas.extent().intersects(box)
+    assert window.canvas.extent().contains(first.data(257).geometry.boundingBox())
     panel.search.add_examples("like")
-    done()
+    done("more like this")
+    assert "1 like" in panel.search.examples.words.text() and view.model().index(0, 0).data(258) == "like"
     panel.search.examples.clear_all.click()
-    done()
+    done("search")
     panel.search.heatmap.click()
-    done()
+    done("heatmap")
     heat = newest("Heatmap")
-    assert heat.crs() == layer.crs() and heat.extent().intersects(box)
+    assert heat.crs() == layer.crs() and heat.extent().intersects(box) and panel.search.heatmap.isChecked()
     panel.outline.text.setText("a red field; grass")
-    panel.outline.automatic.setChecked(False)
     panel.outline.threshold.setValue(1)
-    panel.outline.automatic.setChecked(False)
+    assert not panel.outline.automatic.isChecked()
     panel.outline.button.click()
-    done()
+    done("outline")
     outlines = newest("Outlines")
     assert outlines.crs() == layer.crs() and outlines.featureCount() > 0 and around.contains(outlines.extent())
-    panel.outline.threshold.setValue(2)
+    with watch.step("threshold"):
+        panel.outline.threshold.setValue(2)
     panel.outline.button.click()
     assert panel._again[0].op == "polygons"
-    done()
+    done("outline again")
     outlines = panel.outline._layer
     count = outlines.featureCount()
     assert count == panel.outline.view.model().rowCount() > 0
     panel.outline.view.setCurrentIndex(panel.outline.view.model().index(0, 0))
-    panel.outline.discard()
-    panel.outline.save.click()
+    with watch.step("edit"):
+        panel.outline.discard()
+        panel.outline.save.click()
     assert outlines.featureCount() == count - 1 and not outlines.isEditable()
+    assert QgsVectorLayer(outlines.source()).featureCount() == count - 1
     panel.start_caption()
-    done()
+    done("describe")
     assert panel.describe.answers.toPlainText()
 
 
 @pytest.mark.real
-def test_the_flow_on_rasters_of_every_kind(panel, until, window, tmp_path):
+def test_the_flow_on_rasters_of_every_kind_without_a_standstill(panel, until, window, tmp_path):
+    watch = Watch()
     for name, options in KINDS.items():
         path = write_raster(tmp_path / f"{name}.tif", size=SIZE, **options)
         layer = QgsRasterLayer(str(path), name)
+        if name.startswith("placed"):
+            layer.setCrs(QgsCoordinateReferenceSystem("EPSG:25832"))
         assert QgsProject.instance().addMapLayer(layer) is not None, name
-        go_through(panel, until, window, layer)
+        go_through(panel, until, window, layer, watch)
+        assert bool(panel.web._files) == (name == "placed_rotated")
         panel.describe.clear()
         panel.search.clear()
         panel.outline.clear()
         QgsProject.instance().clear()
+    assert not watch.too_long(), watch.too_long()
 
 
 @pytest.mark.real
@@ -123,21 +161,48 @@ def test_the_flow_on_a_tile_service(panel, until, window, tmp_path, raster_file)
         middle = QgsRectangle.fromCenterAndSize(own.extent().center(), 100, 100)
         panel.where.set_rectangle(middle, own.crs())
         panel.search.sizes.setText("0.5")
-        panel.web.confirm = lambda *words: True
-        panel.layer.setLayer(layer)
-        panel.search.text.lineEdit().setText("a red field")
-        panel.search.button.click()
-        until(lambda: panel._session.busy, 120)
-        until(lambda: not panel._session.busy, 300)
-        assert newest("Places").crs() == QgsCoordinateReferenceSystem("EPSG:3857")
-        panel.outline.text.setText("a red field")
-        panel.outline.button.click()
-        until(lambda: panel._session.busy, 120)
-        until(lambda: not panel._session.busy, 300)
-        assert newest("Outlines").crs() == QgsCoordinateReferenceSystem("EPSG:3857")
+        asked = []
+        panel.web.confirm = lambda layer, grid: asked.append(grid) or True
+        there = QgsCoordinateTransform(own.crs(), layer.crs(), QgsProject.instance()).transformBoundingBox(middle)
+        go_through(panel, until, window, layer, Watch(), there)
+        assert layer.crs() == QgsCoordinateReferenceSystem("EPSG:3857") and len(panel.web._files) == 1
+        assert not asked  # a glance at the map costs as much
     finally:
         server.kill()
         server.wait()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("work", ["search", "index"])
+def test_leaving_in_the_middle_of_the_real_engines_work(panel, until, window, tmp_path, runs, work):
+    """The child goes, no result is half written, and an index goes on where it was."""
+    from search_imagery_by_text import indexes, settings
+
+    path = write_raster(tmp_path / "large.tif", size=(3000, 3000))
+    layer = QgsRasterLayer(str(path), "large")
+    QgsProject.instance().addMapLayer(layer)
+    panel.layer.setLayer(layer)
+    panel.search.sizes.setText("0.5")
+    seen = []
+    panel._session.progressed.connect(lambda done, total, unit, left: seen.append((done, total, unit)))
+    if work == "index":
+        panel.search.index.build.trigger()
+    else:
+        panel.search.text.lineEdit().setText("a red field")
+        panel.search.button.click()
+    until(lambda: any(0 < done < total and unit == "tiles" for done, total, unit in seen), 300)
+    pid = panel._session._worker.process.processId()
+    panel._session.close()
+    assert not runs(pid)
+    assert not [path for path in Path(settings.results_folder()).iterdir() if not path.name.startswith(".")]
+    if work == "search":
+        return
+    assert indexes.status(str(path)).kind in (indexes.PARTIAL, indexes.NONE)
+    panel._session.blockSignals(False)
+    panel.progress.end()
+    panel.search.index.build.trigger()
+    until(lambda: not panel._session.busy, 300)
+    assert indexes.status(str(path)).kind == indexes.BUILT and window.words() == ""
 
 
 @pytest.mark.real
@@ -159,4 +224,10 @@ def test_what_cannot_be_searched_says_so(panel, until, window, tmp_path):
     panel.layer.setLayer(one)
     panel.search.button.click()
     until(lambda: not panel._session.busy, 120)
-    assert panel.search.view.model().rowCount() > 0 or "No place" in panel.search.view.hint or window.words()
+    assert window.words() == "" and panel.search.view.model().rowCount() == 0
+    assert "less than a tile" in panel.search.view.hint and panel.search.summary.text() == "No place in 0 tiles"
+    panel.outline.text.setText("x")
+    panel.outline.button.click()
+    until(lambda: not panel._session.busy, 120)
+    assert window.words() == "" and "Nothing was outlined" in panel.outline.view.hint
+    assert newest("Outlines").featureCount() == 0

@@ -12,7 +12,7 @@ def test_the_index_of_a_raster_is_built_used_goes_stale_and_is_deleted(dock, unt
     sent = []
     run = dock._session.run
     monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
-    assert "grows" in dock.search.index.words.text()
+    assert "none" in dock.search.index.words.text()
     dock.search.index.build.trigger()
     until(lambda: not dock._session.busy)
     assert "1234 tiles" in dock.search.index.words.text()
@@ -33,7 +33,7 @@ def test_the_index_of_a_raster_is_built_used_goes_stale_and_is_deleted(dock, unt
     search(dock, until, "houses")
     assert sent[-1].params["sources"] == [str(raster_file)]
     dock.search.index.delete.trigger()
-    assert "grows" in dock.search.index.words.text() and not os.path.exists(folder)
+    assert "none" in dock.search.index.words.text() and not os.path.exists(folder)
 
 
 def test_an_index_whose_building_was_stopped_is_continued(dock, until, monkeypatch, tmp_path):

@@ -108,6 +108,44 @@ def test_outlines_are_discarded_undone_and_saved(dock, until):
     assert not layer.isEditable() and layer.featureCount() == 11 and view.model().rowCount() == 11
 
 
+def test_a_review_goes_from_outline_to_outline(dock, until, window):
+    """Accepted ones have a tick and stay where they are; a discarded one makes way for the next."""
+    layer = outline(dock, until)
+    view, tab = dock.outline.view, dock.outline
+
+    def marks():
+        return [view.model().index(row, 0).data(258) for row in range(view.model().rowCount())]
+
+    ids = [view.model().index(row, 0).data(257).fid for row in range(12)]
+    view.setCurrentIndex(view.model().index(0, 0))
+    tab.accept_button.click()
+    assert view.selected()[0].fid == ids[1]
+    tab.accept()
+    tab.discard_button.click()
+    assert view.selected()[0].fid == ids[3]
+    assert window.canvas.extent().contains(view.selected()[0].geometry.boundingBox())
+    assert marks() == ["accepted"] * 2 + [None] * 9 and layer.featureCount() == 11
+    view.setCurrentIndex(view.model().index(1, 0))
+    tab.accept()  # once more: the tick is taken back
+    assert marks() == ["accepted"] + [None] * 10
+    view.setCurrentIndex(view.model().index(10, 0))
+    tab.discard()
+    assert view.selected()[0].fid == ids[10]
+    tab.undo.click()
+    assert len(marks()) == 11 and marks()[0] == "accepted"
+
+
+def test_automatic_takes_back_what_the_slider_was_moved_to(dock, until):
+    outline(dock, until)
+    assert not dock.outline.preview_words.isVisibleTo(dock.outline)
+    dock.outline.threshold.setValue(60)
+    assert dock.outline.preview_words.isVisibleTo(dock.outline) and "60" in dock.outline.threshold_words.text()
+    dock.outline.automatic.setChecked(True)
+    assert not dock.outline.preview_words.isVisibleTo(dock.outline) and dock.outline.threshold.value() == 21
+    dock.outline.clear()
+    assert dock.outline.threshold_words.text() == "–"
+
+
 def test_outlines_are_appended_with_mapped_fields_in_the_layers_crs(dock, until):
     from qgis.core import QgsVectorLayer
     from search_imagery_by_text.gui.append_dialog import AppendDialog, append
@@ -116,9 +154,17 @@ def test_outlines_are_appended_with_mapped_fields_in_the_layers_crs(dock, until)
     mine = QgsVectorLayer(
         "MultiPolygon?crs=EPSG:4326&field=kind:string&field=confidence:double&field=note:string", "mine", "memory")
     QgsProject.instance().addMapLayer(mine)
-    dialog = AppendDialog(layer, [])
-    dialog.target.setLayer(mine)
+    dialog = AppendDialog(layer, [2, 5], [3])
+    assert [dialog.which.itemText(row) for row in range(3)] == ["Accepted (2)", "All (12)", "Selected (1)"]
+    assert dialog.target.currentLayer() is mine and dialog.target.count() == 1  # no result of ours is offered
     assert dialog._expressions() == {"confidence": '"confidence"'}
+    dialog._append()
+    assert mine.featureCount() == 2 and mine.isEditable()
+    mine.undoStack().undo()
+    QgsProject.instance().takeMapLayer(mine)
+    dialog = AppendDialog(layer, [], [])
+    assert "no polygon layer" in dialog.words.text() and not dialog.buttons.buttons()[0].isEnabled()
+    QgsProject.instance().addMapLayer(mine)
     assert append(layer, [], mine, {**dialog._expressions(), "kind": "upper(\"text\")"})
     features = list(mine.getFeatures())
     assert len(features) == 12 and {feature["kind"] for feature in features} == {"BUILDING", "ROAD"}

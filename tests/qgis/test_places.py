@@ -26,7 +26,13 @@ def test_the_slider_filters_list_and_map_without_a_new_search(dock, until):
     assert 0 < shown < 20 and layer.featureCount() == shown
     dock.search.confidence.setValue(0)
     assert dock.search.view.model().rowCount() == 20 and layer.featureCount() == 20
-    assert len(results()) == 1
+    assert len(results()) == 1 and dock.search.summary.text().startswith("20 places")
+    dock.search.confidence.setValue(80)
+    assert dock.search.summary.text().startswith(f"{shown} of 20 places") and "0.5 m" in dock.search.summary.text()
+    dock.search.confidence.setValue(99)
+    assert "No place is that sure" in dock.search.view.hint and dock.search.view.model().rowCount() == 0
+    QgsProject.instance().removeMapLayer(layer)
+    assert "Try: houses" in dock.search.view.hint
 
 
 def test_pictures_are_drawn_for_what_is_seen(dock, until):
@@ -36,6 +42,22 @@ def test_pictures_are_drawn_for_what_is_seen(dock, until):
     until(lambda: dock.search.view.thumbnails.picture(first.fid, first.geometry.boundingBox()) is not None)
     picture = dock.search.view.thumbnails.picture(first.fid, first.geometry.boundingBox())
     assert len({picture.pixel(x, x) for x in range(0, picture.width(), 5)}) > 3
+
+
+def test_pictures_come_in_the_order_of_the_places_and_only_for_what_is_in_sight(dock, until):
+    dock.show()
+    dock.resize(400, 700)
+    search(dock, until, "houses")
+    view, came = dock.search.view, []
+    view.thumbnails.drawn.connect(came.append)
+    ids = [view.model().index(row, 0).data(257).fid for row in range(20)]
+    seen = [fid for row, fid in enumerate(ids)
+            if view.viewport().rect().intersects(view.visualRect(view.model().index(row, 0)))]
+    assert 2 < len(seen) < 20
+    until(lambda: set(seen) <= set(view.thumbnails._kept))
+    assert came == [fid for fid in seen if fid in came] and set(view.thumbnails._kept) == set(seen)
+    view.scrollToBottom()
+    until(lambda: ids[-1] in view.thumbnails._kept)
 
 
 def test_a_click_brings_the_place_into_the_map(dock, until, window):
@@ -68,7 +90,9 @@ def test_where_restricts(dock, until):
 
 def test_texts_are_remembered(dock, until):
     search(dock, until, "a red roof")
-    assert dock.search.text.itemText(0) == "a red roof"
+    box = dock.search.text
+    assert box.itemText(0) == "a red roof" and box.itemText(1) == "" and box.itemText(2) == "houses"  # a line between
+    assert box.currentText() == "a red roof" and box.lineEdit().cursorPosition() == 0
 
 
 def test_more_like_this_searches_again_with_examples_and_undo_takes_them_back(dock, until, monkeypatch):
@@ -85,6 +109,8 @@ def test_more_like_this_searches_again_with_examples_and_undo_takes_them_back(do
     dock.search.add_examples("unlike")
     until(lambda: not dock._session.busy)
     assert "1 like, 1 not like" in dock.search.examples.words.text()
+    marks = [view.model().index(row, 0).data(258) for row in range(20)]
+    assert marks[0] == "unlike" and marks[2] == "like" and marks.count(None) == 18  # still, in the new result
     params = sent[-1].params
     from qgis.core import QgsVectorLayer
 

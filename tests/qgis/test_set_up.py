@@ -42,7 +42,7 @@ def run_builder(plan, until, cancel_after=None):
     if cancel_after is not None:
         until(lambda: cancel_after(lines))
         builder.cancel()
-    until(lambda: bool(ended), 120)
+    until(lambda: bool(ended), 900)  # other work may share the machine
     return ended[0], lines
 
 
@@ -91,7 +91,7 @@ def test_cancel_stops_and_leaves_nothing(nothing_there, until):
     until(lambda: not os.path.exists(os.path.join(folder, "pyvenv.cfg")))
 
 
-def test_a_full_disk_and_an_old_python_are_told_before_anything_is_made(nothing_there, monkeypatch, tmp_path):
+def test_a_full_disk_and_an_old_python_are_told_before_anything_is_made(nothing_there, monkeypatch, tmp_path, until):
     from search_imagery_by_text import backend, environment
     from search_imagery_by_text.protocol import BackendError
 
@@ -102,9 +102,64 @@ def test_a_full_disk_and_an_old_python_are_told_before_anything_is_made(nothing_
             environment.Builder(environment.Plan("/usr/bin/python3", folder, kind=kind)).start()
     monkeypatch.undo()
     monkeypatch.setattr(backend, "version_of", lambda path: (3, 8))
-    with pytest.raises(BackendError, match="3.8"):
-        environment.Builder(environment.Plan("/usr/bin/python3", str(tmp_path / "env"))).start()
-    assert not os.path.exists(folder)
+    fault, lines = run_builder(environment.Plan("/usr/bin/python3", str(tmp_path / "env")), until)
+    assert "Python 3.8" in fault.message and not lines
+    assert not os.path.exists(folder) and not os.path.exists(tmp_path / "env")
+
+
+def test_an_interpreter_that_hangs_does_not_hold_up_the_window_or_cancel(nothing_there, until, window, monkeypatch):
+    import time
+
+    from search_imagery_by_text import backend, settings
+    from search_imagery_by_text.gui.setup_dialog import SetupDialog
+
+    monkeypatch.setattr(backend, "version_of", lambda path: time.sleep(3))
+    monkeypatch.setattr(backend, "probe", lambda candidate: time.sleep(3))
+    dialog = SetupDialog(window.main)
+    dialog.show()
+    begun = time.monotonic()
+    dialog.start.click()
+    assert "Looking at" in dialog.step.text() and dialog.bar.isVisible()
+    dialog.stop.click()
+    assert "Stopped" in dialog.step.text() and not dialog.bar.isVisible()
+    dialog.use.setChecked(True)
+    dialog.existing.setFilePath("/usr/bin/python3")
+    dialog.start.click()
+    dialog.stop.click()
+    assert time.monotonic() - begun < 2 and not dialog.isVisible()
+    end = time.monotonic() + 4
+    until(lambda: time.monotonic() > end)
+    assert settings.interpreter() == "" and not dialog.changed
+
+
+def test_pips_own_index_is_honoured(nothing_there, until, monkeypatch):
+    """A package index of an organisation, named as pip wants it; nothing else is asked."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    from search_imagery_by_text import environment
+
+    for name in ("made-up-engine", "made-up-part"):
+        folder = nothing_there.parent / "index" / "simple" / name
+        folder.mkdir(parents=True)
+        wheel = next(nothing_there.glob(name.replace("-", "_") + "*"))
+        (folder / wheel.name).write_bytes(wheel.read_bytes())
+    served = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(nothing_there.parent / "index")))
+    Thread(target=served.serve_forever, daemon=True).start()
+    for name in list(os.environ):
+        if name.lower().startswith("pip_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{served.server_port}/simple/")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    try:
+        plan = environment.Plan("/usr/bin/python3", environment.new_folder(), kind="light")
+        fault, lines = run_builder(plan, until)
+    finally:
+        served.shutdown()
+    assert fault is None, (fault, fault.details)
+    assert any(f"127.0.0.1:{served.server_port}" in line for line in lines)
 
 
 def test_the_proxy_of_qgis_reaches_pip_and_stays_out_of_the_log(engine):
@@ -157,7 +212,10 @@ def test_the_panel_says_how_to_get_an_engine_and_the_dialog_gives_it(nothing_the
     dialog.base.setCurrentText("/usr/bin/python3")
     dialog.wheelhouse.setFilePath(str(nothing_there))
     assert [dialog.packages.itemData(row) for row in range(dialog.packages.count())] == ["light", "full", "cuda"]
-    assert dialog.packages.currentData() == "light"
+    assert dialog.packages.currentData() == "light" and "needs 2 GB" in dialog.room.text()
+    dialog.packages.setCurrentIndex(2)
+    assert "needs 12 GB" in dialog.room.text() and settings.data_folder() in dialog.room.text()
+    dialog.packages.setCurrentIndex(0)
     dialog.show()
     dialog.start.click()
     until(lambda: dialog.changed, 120)
@@ -171,17 +229,20 @@ def test_the_panel_says_how_to_get_an_engine_and_the_dialog_gives_it(nothing_the
     session.close()
 
 
-def test_an_existing_interpreter_can_be_chosen(nothing_there, window, monkeypatch):
+def test_an_existing_interpreter_can_be_chosen(nothing_there, window, monkeypatch, until):
     from search_imagery_by_text import backend, settings
     from search_imagery_by_text.gui.setup_dialog import SetupDialog
 
     dialog = SetupDialog(window.main)
     dialog.use.setChecked(True)
     dialog.existing.setFilePath(sys.executable)
+    assert dialog.start.text() == "Use it"
     dialog.start.click()
-    assert "lacks made-up-engine" in dialog.step.text() and settings.interpreter() == ""
+    until(lambda: "lacks made-up-engine" in dialog.step.text())
+    assert settings.interpreter() == "" and dialog.sign.isVisibleTo(dialog)
     monkeypatch.setattr(backend, "requirements", list)
     dialog.start.click()
+    until(lambda: dialog.changed)
     assert settings.interpreter() == sys.executable
 
 

@@ -414,3 +414,26 @@ def test_the_bands_of_the_layers_style_are_asked_for(engine, tmp_path):
     assert sources.renderer_bands(layer) is None
     layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), 4, 3, 2))
     assert sources.renderer_bands(layer) == [4, 3, 2]
+
+
+def test_a_turned_raster_that_was_given_its_place_by_hand_is_drawn_where_it_lies(engine, tmp_path, until):
+    """QGIS shows it turned, as one of other pixels than the file has; an upright one is read as it is."""
+    from conftest import write_raster
+    from osgeo import gdal
+    from search_imagery_by_text import sources
+
+    made = {}
+    for name, rotation in (("upright", 0.0), ("turned", 0.5)):
+        path = write_raster(tmp_path / f"{name}.tif", size=(120, 160), epsg=None, rotation=rotation)
+        made[name] = QgsRasterLayer(str(path), name)
+        made[name].setCrs(QgsCoordinateReferenceSystem("EPSG:25832"))
+    assert not sources.needs_export(made["upright"]) and sources.needs_export(made["turned"])
+    grid, (_, fault) = run_export(made["turned"], made["turned"].extent(), None, tmp_path / "drawn.tif", until)
+    assert fault is None
+    _, pixels = read(tmp_path / "drawn.tif")
+    box = [grid.extent.xMinimum(), grid.extent.yMinimum(), grid.extent.xMaximum(), grid.extent.yMaximum()]
+    truth = gdal.Warp("", str(tmp_path / "turned.tif"), format="MEM", srcSRS="EPSG:25832", dstSRS="EPSG:25832",
+                      width=grid.width, height=grid.height, outputBounds=box, dstAlpha=True).ReadAsArray().astype(int)
+    there = truth[3] > 0
+    assert 0.4 < there.mean() < 0.9
+    assert np.abs(pixels[:3].astype(int) - truth[:3])[:, there].mean() < 8

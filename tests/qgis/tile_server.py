@@ -6,11 +6,12 @@ even x and y never arrive), `/wms?`. `/count` tells how many tiles were asked fo
 
 import sys
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Lock
 from urllib.parse import parse_qs, urlparse
 
 from osgeo import gdal
+from serving import serve
 
 gdal.UseExceptions()
 HALF = 20037508.342789244
@@ -46,41 +47,30 @@ def png(box, width, height):
     return data
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        url = urlparse(self.path)
-        parts = url.path.strip("/").split("/")
-        if parts[0] == "count":
-            return self.answer(str(sum(seen.values())).encode(), "text/plain")
-        with lock:
-            seen[self.path] += 1
-            first = seen[self.path] == 1
-        if parts[0] == "wms":
-            query = {key.upper(): value[0] for key, value in parse_qs(url.query).items()}
-            if query.get("REQUEST", "").lower() == "getcapabilities":
-                words = CAPABILITIES.format(url=f"http://127.0.0.1:{self.server.server_port}/wms?")
-                return self.answer(words.encode(), "text/xml")
-            box = [float(value) for value in query["BBOX"].split(",")]
-            return self.answer(png(box, int(query["WIDTH"]), int(query["HEIGHT"])), "image/png")
-        z, x, y = int(parts[1]), int(parts[2]), int(parts[3].split(".")[0])
-        if (parts[0] == "flaky" and first) or (parts[0] == "holes" and x % 2 == 0 and y % 2 == 0):
-            return self.send_error(503)
-        side = 2 * HALF / 2**z
-        west, north = -HALF + x * side, HALF - y * side
-        return self.answer(png([west, north - side, west + side, north], 256, 256), "image/png")
-
-    def answer(self, data, kind):
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *words):
-        pass
+def given(data, kind):
+    return 200, {"Content-Type": kind, "Cache-Control": "no-store"}, data
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(server.server_port, flush=True)
-server.serve_forever()
+def reply(path, address):
+    url = urlparse(path)
+    parts = url.path.strip("/").split("/")
+    if parts[0] == "count":
+        return given(str(sum(seen.values())).encode(), "text/plain")
+    with lock:
+        seen[path] += 1
+        first = seen[path] == 1
+    if parts[0] == "wms":
+        query = {key.upper(): value[0] for key, value in parse_qs(url.query).items()}
+        if query.get("REQUEST", "").lower() == "getcapabilities":
+            return given(CAPABILITIES.format(url=f"{address}/wms?").encode(), "text/xml")
+        box = [float(value) for value in query["BBOX"].split(",")]
+        return given(png(box, int(query["WIDTH"]), int(query["HEIGHT"])), "image/png")
+    z, x, y = int(parts[1]), int(parts[2]), int(parts[3].split(".")[0])
+    if (parts[0] == "flaky" and first) or (parts[0] == "holes" and x % 2 == 0 and y % 2 == 0):
+        return 503, {}, b""
+    side = 2 * HALF / 2**z
+    west, north = -HALF + x * side, HALF - y * side
+    return given(png([west, north - side, west + side, north], 256, 256), "image/png")
+
+
+serve(ThreadingHTTPServer, reply)
