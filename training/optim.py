@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 import torch
@@ -85,18 +84,3 @@ class Average:
                 self.state[name].lerp_(value.to(self.state[name].dtype), 1 - m)
             else:
                 self.state[name].copy_(value)
-
-
-def interpolate(a: dict[str, Tensor], b: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """WiSE-FT: `(1 - share) a + share b`; both state dicts have the same keys."""
-    return {k: torch.lerp(a[k], b[k], share) if a[k].dtype.is_floating_point else b[k] for k in a}
-
-
-def soup(states: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Uniform average of state dicts."""
-    all_states = list(states)
-    first = all_states[0]
-    return {
-        k: torch.stack([s[k].float() for s in all_states]).mean(0).to(v.dtype) if v.dtype.is_floating_point else v
-        for k, v in first.items()
-    }
