@@ -77,14 +77,7 @@ class Walk:
         for band in np.unique(number):
             start = int(self._ends[band - 1]) if band else 0
             found.append(self._band(int(band))[positions[number == band] - start])
-        if len(found) == 1:
-            return found[0]
-        none = Squares(*(np.zeros(0, np.int64) for _ in range(3)), np.zeros((0, 4)))
-        parts = found or [none]
-        return Squares(
-            np.concatenate([p.level for p in parts]), np.concatenate([p.row for p in parts]),
-            np.concatenate([p.col for p in parts]), np.concatenate([p.windows for p in parts]),
-        )
+        return found[0] if len(found) == 1 else _joined(found)
 
     def _band(self, number: int) -> Squares:
         if self._last is None or self._last[0] != number:
@@ -98,7 +91,15 @@ class Walk:
                 windows = level.windows(int(row))
                 count = len(windows)
                 made.append(Squares(np.full(count, name), np.full(count, row), np.arange(count), windows))
-        level, row, col = (np.concatenate([getattr(m, n) for m in made]) for n in ("level", "row", "col"))
-        windows = np.concatenate([m.windows for m in made])
-        across = np.floor((windows[:, 0] + windows[:, 2] / 2) / self._square[0])
-        return Squares(level, row, col, windows)[np.lexsort((col, row, level, across * (not self._striped)))]
+        band = _joined(made)
+        across = np.floor((band.windows[:, 0] + band.windows[:, 2] / 2) / self._square[0])
+        return band[np.lexsort((band.col, band.row, band.level, across * (not self._striped)))]
+
+
+def _joined(parts: Sequence[Squares]) -> Squares:
+    none = np.zeros(0, np.int64)
+    return Squares(
+        np.concatenate([none, *(p.level for p in parts)]), np.concatenate([none, *(p.row for p in parts)]),
+        np.concatenate([none, *(p.col for p in parts)]),
+        np.concatenate([np.zeros((0, 4)), *(p.windows for p in parts)]),
+    )

@@ -112,6 +112,25 @@ def test_blocks_that_were_never_written_are_not_read(
         assert 512 - 32 < window.col + 16 < 768 + 16 and 256 - 32 < window.row + 16 < 512 + 32
 
 
+def test_tiles_without_pixels_hold_none_while_they_wait(make_raster: Make) -> None:
+    options = {"tiled": True, "blockxsize": 256, "blockysize": 256, "sparse_ok": True}
+    path = make_raster(np.zeros((600, 600), np.uint8), nodata=0, gsd=1.0, **options)
+    with rasterio.open(path, "r+") as target:
+        target.write(np.full((1, 64, 300), 90, np.uint8), window=rasterio.windows.Window(0, 0, 300, 64))
+    with Raster.open(str(path)) as raster:
+        tiles = list(TileGrid(raster, (1.0,), 32))
+        entry = plan._entry(raster, None, plan.Wanted(gsds=(1.0,)), FakeEncoder().info)
+        valid = {t.tile_id: raster.read(t.window, (32, 32)) for t in tiles}
+    with decode.TileReader(entry, 32) as reader:
+        for tile, seen in reader.read(tiles):
+            assert isinstance(seen, decode.Seen) and seen.valid_fraction == valid[tile.tile_id].valid_fraction
+            assert (seen.image is None) == (seen.valid_fraction == 0)
+            if seen.image is not None:
+                assert (seen.image == valid[tile.tile_id].filled()).all()
+    fractions = [patch.valid_fraction for patch in valid.values()]
+    assert min(fractions) == 0 and max(fractions) == 1 and len(set(fractions)) > 2
+
+
 def test_missing_blocks_count_only_where_they_mean_nothing(make_raster: Make) -> None:
     options = {"tiled": True, "blockxsize": 256, "blockysize": 256, "sparse_ok": True}
     black = make_raster(np.zeros((512, 512, 3), np.uint8), "black.tif", **options)

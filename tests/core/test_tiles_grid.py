@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,23 @@ def test_what_others_selected_is_left_out(make_raster: Make) -> None:
         assert len(rest) + len(some) == len(every) and len(rest) > 0
         assert not {t.tile_id for t in rest} & {t.tile_id for t in some}
         assert len(every.without([None])) == 0
+
+
+def test_a_grid_of_millions_of_tiles_is_small(tmp_path: Path) -> None:
+    place = Affine(0.5, 0, 3e5, 0, -0.5, 6e6)
+    options = {"tiled": True, "blockxsize": 512, "blockysize": 512, "interleave": "pixel", "BIGTIFF": "YES"}
+    with Raster.open(_empty(tmp_path / "r.tif", 60_000, 60_000, place, **options)) as raster:
+        tracemalloc.start()
+        grid = TileGrid(raster, (0.5, 1.0, 2.0), 64)
+        last = grid.tiles(len(grid) - 3, len(grid))
+        middle = grid.tiles(1_000_000, 1_000_003)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        whole = TileGrid(raster, (4.0,), 64)
+        half = TileGrid(raster, (4.0,), 64, extent=(3e5, 6e6 - 30_000, 3e5 + 15_000, 6e6))
+    assert len(grid) > 2_000_000 and len({t.tile_id for t in (*last, *middle)}) == 6
+    assert peak < 8e6, "four bytes a tile at most; numbers and windows of all of them would take fifty"
+    assert 0.5 <= len(half) / len(whole) < 0.51
 
 
 def test_wrong_wishes(make_raster: Make) -> None:
