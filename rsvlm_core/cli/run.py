@@ -62,6 +62,8 @@ def _guarded(args: Namespace, work: Callable[[StopOnInterrupt], int]) -> int:
     debug = os.environ.get("RSVLM_DEBUG", "") not in ("", "0")
     with StopOnInterrupt() as stop:
         try:
+            if not _here():  # libraries that look for it end the whole process
+                raise UsageError("The current folder is gone.", "Change to one that exists.")
             status = work(stop)
             _say()
             return status
@@ -77,8 +79,6 @@ def _guarded(args: Namespace, work: Callable[[StopOnInterrupt], int]) -> int:
                 told = Stopped("Stopped.", "Finished work is kept.")
             elif isinstance(error, MemoryError):
                 told = RsvlmError("There is not enough memory.", "Close other programs, or take a smaller extent.")
-            elif isinstance(error, FileNotFoundError) and not _here():
-                told = UsageError("The current folder is gone.", "Change to one that exists.")
             else:
                 reason = f"{type(error).__name__}: {error}".splitlines()[0]
                 told = _Fault(f"A fault in rsvlm: {reason}.", "RSVLM_DEBUG=1 shows where; please report it.")

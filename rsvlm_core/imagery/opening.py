@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 import numpy as np
 import rasterio
 from affine import Affine
-from pyproj import CRS
-from pyproj.exceptions import CRSError
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from rsvlm_core.errors import RasterError
@@ -99,7 +99,9 @@ def dataset_crs(dataset: Any, source: str) -> tuple[CRS, str]:
     try:
         wkt = dataset.crs.to_wkt(version="WKT2_2019")
         crs = CRS.from_wkt(wkt)
-    except (RasterioError, CRSError, ValueError) as error:
+        if crs.geodetic_crs is not None:
+            Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)  # some that are read lead nowhere
+    except (RasterioError, ProjError, ValueError) as error:
         raise RasterError(f"{source} has a coordinate reference system that cannot be read.", remedy) from error
     if crs.is_engineering or crs.is_geocentric or crs.geodetic_crs is None:
         raise RasterError(f"{source} has a coordinate reference system ({crs.name}) without a place on Earth.", remedy)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import shapely
 from affine import Affine
-from pyproj import CRS
-from pyproj.exceptions import CRSError
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
 
 from rsvlm_core import __version__
 from rsvlm_core.errors import SearchIndexError
@@ -173,7 +173,7 @@ class IndexManifest:
         """See that all values are such as rsvlm writes: the file may come from anyone.
 
         Raises:
-            ValueError, TypeError, CRSError, GEOSException: One is not.
+            ValueError, TypeError, ProjError, GEOSException: One is not.
         """
         sound = 1 <= self.dimensions <= _MOST and 1 <= self.image_size <= _MOST and 0 <= self.overlap < 1
         sound = sound and 0 <= self.next_part <= _MOST_PARTS
@@ -189,7 +189,7 @@ class IndexManifest:
             for area in source.areas:
                 sound = sound and (area.geometry is None or isinstance(area.geometry, shapely.Geometry))
         for wkt in {source.wkt for source in self.sources}:
-            CRS.from_wkt(wkt)
+            Transformer.from_crs(CRS.from_wkt(wkt), LONLAT, always_xy=True)  # some that are read lead nowhere
         if not sound:
             raise ValueError("a number in it is none that rsvlm writes")
 
@@ -282,7 +282,7 @@ class IndexManifest:
             )
             made.check_values()
         except (
-            ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, CRSError,
+            ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, ProjError,
             shapely.errors.GEOSException,
         ) as error:
             raise SearchIndexError(f"{path} is damaged: {_shown(error)}.", remedy) from error

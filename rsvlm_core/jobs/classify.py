@@ -19,7 +19,7 @@ def classify(params: Params, context: Context) -> dict[str, object]:
     """
     source, classes = params.source(), params.required_texts("classes")
     out = required(vector_output(params))
-    extent, gsds, bands = params.extent(), params.numbers("gsds", low=1e-6), params.bands()
+    extent, gsds, bands = params.extent(), params.gsds(), params.bands()
     model = params.model()
     params.done()
     check_apart({"out": out}, [source])

@@ -18,7 +18,7 @@ def heatmap(params: Params, context: Context) -> dict[str, object]:
     """
     source, text = params.source(), params.required_text("text")
     out = required(file_output(params, "out", RASTER))
-    extent, gsds, bands = params.extent(), params.numbers("gsds", low=1e-6), params.bands()
+    extent, gsds, bands = params.extent(), params.gsds(), params.bands()
     model = params.model()
     params.done()
     check_apart({"out": out}, [source])

@@ -30,7 +30,7 @@ def build_index(params: Params, context: Context) -> dict[str, object]:
     sources = params.sources()
     engine = params.choice("engine", ("local", "ray"))
     out = params.required_text("out") if engine == "ray" else str(folder_output(params))
-    gsds, bands, extent = params.numbers("gsds", low=1e-6), params.bands(), params.extent()
+    gsds, bands, extent = params.gsds(), params.bands(), params.extent()
     fresh, batch = params.flag("fresh"), params.integer("batch", 32, low=1, high=65536)
     address, embedders = params.text("address", "auto") or "auto", params.integer("embedders", 0, low=0)
     gpus, options = params.number("embedder_gpus", 0.0), storage_options(params)

@@ -103,17 +103,23 @@ class Params:
             raise UsageError(f"{name} cannot be {value!r}.", f"Choose one of {', '.join(options)}.")
         return value
 
-    def numbers(self, name: str, count: int | None = None, low: float = -math.inf) -> tuple[float, ...] | None:
-        """A list of finite numbers of at least low, `count` of them where that is fixed; None where not given."""
+    def numbers(
+        self, name: str, count: int | None = None, low: float = -math.inf, high: float = math.inf
+    ) -> tuple[float, ...] | None:
+        """A list of finite numbers in a range, `count` of them where that is fixed; None where not given."""
         value = self._take(name)
         if value is None:
             return None
         items = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-        checked = [Params({name: item}).number(name, low) for item in items]
+        checked = [Params({name: item}).number(name, low, high) for item in items]
         if not checked or any(item is None for item in checked) or (count is not None and len(checked) != count):
             how_many = "numbers" if count is None else f"{count} numbers"
             raise UsageError(f"{name} must be {how_many}, not {_shown(value)}.", f"Give {name} {how_many}.")
         return tuple(item for item in checked if item is not None)
+
+    def gsds(self, name: str = "gsds") -> tuple[float, ...] | None:
+        """Metres per pixel, no finer than a micrometre and no coarser than the Earth is wide; None where not given."""
+        return self.numbers(name, low=1e-6, high=1e7)
 
     def extent(self, name: str = "extent") -> Extent | None:
         """xmin, ymin, xmax, ymax in the raster's CRS, with an area; None where not given."""

@@ -31,7 +31,7 @@ def search(params: Params, context: Context) -> dict[str, object]:
     overview = file_output(params, "overview", PICTURE)
     top, min_score = params.integer("top", 50, low=1), params.number("min_score", -1.0, 1.0)
     extent, within = params.extent(), params.text("within")
-    gsds, bands = params.numbers("gsds", low=1e-6), params.bands()
+    gsds, bands = params.gsds(), params.bands()
     model = params.model()
     params.done()
     check_apart({"out": out, "overview": overview}, [*sources, like, unlike, within])

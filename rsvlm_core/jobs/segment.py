@@ -44,7 +44,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     refine = params.choice("refine", REFINEMENTS)
     method = params.text("method", "auto") or "auto"
     parse_method(method)
-    extent, min_area_m2, gsd = params.extent(), params.number("min_area_m2", 0.0), params.numbers("gsd", low=1e-6)
+    extent, min_area_m2, gsd = params.extent(), params.number("min_area_m2", 0.0), params.gsds("gsd")
     bands, simplify_m, orthogonal = params.bands(), params.number("simplify_m", 0.0), params.flag("orthogonal")
     model = params.model()
     params.done()

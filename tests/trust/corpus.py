@@ -11,10 +11,12 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
 from affine import Affine
+from pyproj import CRS
 from rasterio.enums import ColorInterp
 
 from tests.fakes import COLOURS
@@ -42,6 +44,17 @@ def case(fate: str) -> Callable[[Make], Make]:
         return make
 
     return add
+
+
+def as_vrt(path: Path, raster: Path, wkt: str) -> Path:
+    """One band of a raster under any coordinate system, as no library would write it."""
+    path.write_text(
+        f'<VRTDataset rasterXSize="{SIDE}" rasterYSize="{SIDE}"><SRS>{escape(wkt)}</SRS>'
+        "<GeoTransform>500000,0.5,0,5400000,0,-0.5</GeoTransform>"
+        '<VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename>'
+        f"{raster}</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    return path
 
 
 def _cut(path: Path, share: float) -> Path:
@@ -268,6 +281,15 @@ def no_crs(folder: Path) -> Path:
 @case("bad")
 def unknown_crs(folder: Path) -> Path:
     return write(folder / "u.tif", crs='LOCAL_CS["a site grid",UNIT["metre",1]]')
+
+
+@case("bad")
+def a_crs_that_leads_nowhere(folder: Path) -> Path:
+    """A projection that can be read, and that shrinks the Earth to nothing."""
+    path = write(folder / "k.tif")
+    wkt = CRS("EPSG:32633").to_wkt("WKT1_GDAL").replace('"scale_factor",0.9996', '"scale_factor",0')
+    assert '"scale_factor",0]' in wkt
+    return as_vrt(folder / "k.vrt", path, wkt)
 
 
 @case("good")

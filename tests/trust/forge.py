@@ -6,7 +6,8 @@ It reads a job a line (JSON) from stdin and answers with what came of it. A chil
 time (`kill_after_s`), before its n-th operation on files below a folder (`kill_at`, `watch`), when so many files lie
 below a folder (`kill_with_files`, for libraries whose operations Python does not see), or lives with a limit on the
 size of its files (`file_limit`): the same failure as a disk that is full, which a test without rights to mount one can
-have. `set` gives names of modules other values, such as limits that only large inputs reach.
+have; or with one on what it may add to its memory (`memory_limit`). `set` gives names of modules other values, such as
+limits that only large inputs reach.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import tempfile
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import Any
 
 # What changes files, as Python announces it before it happens. What C libraries do in between, the clock must hit.
@@ -85,6 +87,9 @@ def _child(job: dict[str, Any], out: int, err: int, count: int) -> None:
             setattr(importlib.import_module(module), attribute, value)
         if job.get("file_limit") is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (job["file_limit"], job["file_limit"]))
+        if job.get("memory_limit") is not None:
+            used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
+            resource.setrlimit(resource.RLIMIT_AS, (used + job["memory_limit"], used + job["memory_limit"]))
         seen = _watch(job["watch"], job.get("kill_at")) if job.get("watch") else [0]
         status = int(main(job["argv"]))
         os.write(count, str(seen[0]).encode())

@@ -207,11 +207,60 @@ def test_soak(worker, tmp_path):
         if served > 20 * least and not scale.LONG:
             break
     after = worker.state()
+    print(f"{served} requests; memory {warm[0] / 1e6:.0f} -> {after[0] / 1e6:.0f} MB, handles {warm[1]} -> {after[1]},"
+          f" threads {warm[2]} -> {after[2]}")  # fmt: skip
     scale.count("requests served", served)
     scale.count("requests cancelled", cancelled)
     assert results() == first
     assert after[0] - warm[0] < 80_000_000, f"memory grew from {warm[0] / 1e6:.0f} to {after[0] / 1e6:.0f} MB"
     assert after[1] <= warm[1] + 4 and after[2] <= warm[2] + 4, (warm, after)
+
+
+@linux
+def test_the_same_search_again_and_again(worker, tmp_path):
+    """A thousand times in `make soak`: the same hits every time, and nothing grows."""
+    index, times = str(tmp_path / "x.rsindex"), scale.pick(60, 1000)
+    assert worker.ask("build_index", sources=[str(write(tmp_path / "r.tif"))], out=index)["type"] == "result"
+    search = {"sources": [index], "texts": ["red"], "top": 5}
+    first = [worker.ask("search", **search) for _ in range(10)][0]["result"]["hits"]
+    warm = worker.state()
+    for _ in range(times):
+        assert worker.ask("search", **search)["result"]["hits"] == first
+    after = worker.state()
+    print(f"{times} searches; memory {warm[0] / 1e6:.0f} -> {after[0] / 1e6:.0f} MB, handles {warm[1]} -> {after[1]},"
+          f" threads {warm[2]} -> {after[2]}")  # fmt: skip
+    scale.count("searches in a row", times)
+    assert after[0] - warm[0] < 30_000_000 and after[1] <= warm[1] + 2 and after[2] <= warm[2] + 2, (warm, after)
+
+
+MOSAIC = (
+    '<VRTDataset rasterXSize="128" rasterYSize="128"><SRS>EPSG:32633</SRS><GeoTransform>500000,0.5,0,5400000,0,-0.5'
+    '</GeoTransform><VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename>/vsistdin/</SourceFilename>'
+    "</SimpleSource></VRTRasterBand></VRTDataset>"
+)
+
+
+def test_a_mosaic_that_names_the_workers_own_input(worker, tmp_path):
+    """GDAL would read what the client says next, or wait for it; it finds nothing there, and the next is answered."""
+    (tmp_path / "m.vrt").write_text(MOSAIC)
+    first = worker.send("search", sources=[str(tmp_path / "m.vrt")], texts=["red"])
+    second = worker.send("search", sources=[str(write(tmp_path / "r.tif"))], texts=["red"])
+    assert worker.answer(first)["type"] == "error" and worker.answer(second)["type"] == "result"
+
+
+def test_messages_nested_to_any_depth_and_unknown_methods(worker):
+    """Python reads JSON a little deeper than it writes it: the thread that reads must not end over it."""
+    for depth in (10, 40, 500, *range(900, 1000, 9), 5000):
+        for op in ("hello", "cancel", "search"):
+            deep = b"[" * depth + b"]" * depth
+            worker.raw(b'{"id": 7, "op": "%s", "params": {"protocol": %s, "id": %s, "texts": %s}}'
+                       % (op.encode(), deep, deep, deep))  # fmt: skip
+            answer = json.loads(worker.process.stdout.readline())
+            assert answer["type"] in ("error", "result") and answer.get("code") != "internal", answer
+    for op in ("eval", "__import__", "", "search ", "os.system", "\x00", "x" * 100_000):
+        answer = worker.ask(op)
+        assert answer["type"] == "error" and answer["code"] == "protocol"
+    assert worker.ask("hello")["type"] == "hello"
 
 
 def test_it_survives_signals_that_a_terminal_sends(worker):
