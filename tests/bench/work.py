@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -38,6 +38,20 @@ class _Timed:
         return out
 
 
+class _Free:
+    """An encoder that costs nothing: what is left is everything but the tower."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self.info = encoder, encoder.info
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode_images(self, images: np.ndarray) -> np.ndarray:
+        """As many vectors, all alike."""
+        return np.full((len(images), self.info.embed_dim), self.info.embed_dim**-0.5, np.float32)
+
+
 class _Given(Encoders):
     """Knows one encoder."""
 
@@ -54,14 +68,20 @@ def measure(rounds: int = 3) -> list[dict[str, Any]]:
     """Indexing and the tower alone take turns; then segmentation; then indexing of 1, 2 and 4 parts of the ground."""
     encoder, raster, rows = load_encoder(device="cpu"), str(sample()), []
     with tempfile.TemporaryDirectory() as folder:
-        wall, cpu = [], []
+        wall, cpu, rest, parts = [], [], [], []
+        _tower(encoder, BATCH)  # the first images make the session ready, which is no part of either
         for number in range(rounds):
             whole, tiles = _index(raster, encoder, Path(folder) / f"{number}.rsindex")
             alone = _tower(encoder, tiles)
+            others, _ = _index(raster, cast(Encoder, _Free(encoder)), Path(folder) / f"f{number}.rsindex")
             wall.append(alone[0] / whole[0])
             cpu.append(alone[1] / whole[1])
+            rest.append(1000 * others[1] / tiles)
+            parts.append(alone[1] / (alone[1] + others[1]))
         rows.append(_row(f"index of {tiles} tiles: tower alone / all of it, wall", wall))
         rows.append(_row("the same, processor time of all threads", cpu))
+        rows.append(_row("index with a tower that costs nothing, CPU ms a tile", rest))
+        rows.append(_row("tower / (tower + that), processor time", parts))
         shares = []
         for _ in range(rounds):
             timed = _Timed(encoder)
