@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from html import escape
 from typing import Any
 
 from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
@@ -97,11 +99,12 @@ class OutlineTab(QWidget):
         self.smallest.setRange(0.0, 1e9)
         self.smallest.setDecimals(1)
         self.smallest.setSuffix(" m²")
+        self.smallest.setMinimumWidth(80)  # not that of the largest number
         self.smallest.setSpecialValueText(tr("automatic"))
         self.smallest.setAccessibleName(tr("Smallest area"))
         form = QFormLayout()
         form.addRow(tr("Threshold"), threshold)
-        form.addRow("", whose)
+        form.addRow(whose)
         form.addRow(tr("Refinement"), self.refine)
         form.addRow(tr("Smallest area"), self.smallest)
         self.button.setDefault(True)
@@ -140,12 +143,11 @@ class OutlineTab(QWidget):
         self.review = QWidget()
         grid = QGridLayout(self.review)
         grid.setContentsMargins(0, 0, 0, 0)
-        for column, button in enumerate((self.accept_button, self.discard_button, self.undo)):
+        for place, button in (((0, 0, 1, 1), self.accept_button), ((0, 1, 1, 1), self.discard_button),
+                              ((0, 2, 1, 1), self.undo), ((1, 0, 1, 1), self.save), ((1, 1, 1, 2), self.append)):
             button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # no wider than its words
-            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 16)
-            grid.addWidget(button, 0, column)
-        grid.addWidget(self.save, 1, 0)
-        grid.addWidget(self.append, 1, 1, 1, 2)
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 8)
+            grid.addWidget(button, *place)
 
         column = QVBoxLayout(self)
         column.addLayout(first)
@@ -222,15 +224,9 @@ class OutlineTab(QWidget):
         self.view.show_hits(rasters, hits, layer)
         found = result.get("threshold")
         thresholds = found if isinstance(found, dict) else {}
-        self.summary.setText("<br/>".join(
-            '<span style="color:{}">■</span> {}'.format(
-                layers.colour_of(self._texts, text),
-                tr("{}: {} outlines, threshold {:.0f} %").format(
-                    text.replace("<", "&lt;"), sum(hit.text == text for hit in hits),
-                    100 * float(thresholds.get(text) or 0.0)))
-            for text in self._texts))
         self._found = {text: round(100 * float(thresholds.get(text) or 0.0)) for text in self._texts}
         self._limits = dict(self._found)
+        self._show_summary()
         self.of.blockSignals(True)
         self.of.clear()
         self.of.addItems([tr("all"), *self._texts])
@@ -242,6 +238,15 @@ class OutlineTab(QWidget):
         self.summary.show()
         self.review.show()
         self._state()
+
+    def _show_summary(self) -> None:
+        """How many outlines each class has, and at which threshold."""
+        counts = Counter(hit.text for hit in self.view.places.hits)
+        self.summary.setText("<br/>".join(
+            '<span style="color:{}">■</span> {}'.format(
+                layers.colour_of(self._texts, text),
+                tr("{}: {} outlines, threshold {:.0f} %").format(escape(text), counts[text], self._found.get(text, 0)))
+            for text in self._texts))
 
     def clear(self) -> None:
         """Show no result."""
@@ -256,7 +261,7 @@ class OutlineTab(QWidget):
         self.of.hide()
         self.view.show_hits([], [])
         self.view.hint = tr(
-            "Type one or several classes, in English, separated by ;\n\n"
+            "Type one or several classes, in English, separated by\u00a0;\n\n"
             "Outlines appear here for review, surest first.")
         self.summary.hide()
         self.review.hide()
@@ -276,6 +281,7 @@ class OutlineTab(QWidget):
             hits = read_hits(self._layer, self._texts)
             self._accepted &= {hit.fid for hit in hits}
             self.view.places.show_hits(hits, dict.fromkeys(self._accepted, ACCEPTED))
+            self._show_summary()
         self._state()
 
     def _zoom_to(self, hit: Hit) -> None:

@@ -120,7 +120,7 @@ class SearchTab(QWidget):
         above.addWidget(self.heatmap)
         self.view = HitsView()
         self._hint = tr(
-            "Type what is seen from above, in English; several texts: separated by ;\n\n"
+            "Type what is seen from above, in English; several texts: separated by\u00a0;\n\n"
             "Places appear here as pictures, best first.\n\nTry: {}").format(" · ".join(EXAMPLES[:4]))
         self.view.visited.connect(self.zoom_to)
         self.view.chosen.connect(self.select)

@@ -1448,20 +1448,20 @@ Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert fr
    <translation>Die neue Umgebung wird ausprobiert…</translation>
   </message>
   <message>
-   <source>Type one or several classes, in English, separated by ;
+   <source>Type one or several classes, in English, separated by ;
 
 Outlines appear here for review, surest first.</source>
-   <translation>Geben Sie eine oder mehrere Klassen ein, auf Englisch, durch ; getrennt
+   <translation>Geben Sie eine oder mehrere Klassen ein, auf Englisch, durch ; getrennt
 
 Umrisse erscheinen hier zur Durchsicht, die sichersten zuerst.</translation>
   </message>
   <message>
-   <source>Type what is seen from above, in English; several texts: separated by ;
+   <source>Type what is seen from above, in English; several texts: separated by ;
 
 Places appear here as pictures, best first.
 
 Try: {}</source>
-   <translation>Geben Sie ein, was von oben zu sehen ist, auf Englisch; mehrere Texte: durch ; getrennt
+   <translation>Geben Sie ein, was von oben zu sehen ist, auf Englisch; mehrere Texte: durch ; getrennt
 
 Orte erscheinen hier als Bilder, die besten zuerst.
 

@@ -1448,20 +1448,20 @@ La preparación crea ese Python en su carpeta de usuario e instala en él paquet
    <translation>Probando el nuevo entorno…</translation>
   </message>
   <message>
-   <source>Type one or several classes, in English, separated by ;
+   <source>Type one or several classes, in English, separated by ;
 
 Outlines appear here for review, surest first.</source>
-   <translation>Escriba una o varias clases, en inglés, separadas por ;
+   <translation>Escriba una o varias clases, en inglés, separadas por ;
 
 Los contornos aparecen aquí para su revisión, los más seguros primero.</translation>
   </message>
   <message>
-   <source>Type what is seen from above, in English; several texts: separated by ;
+   <source>Type what is seen from above, in English; several texts: separated by ;
 
 Places appear here as pictures, best first.
 
 Try: {}</source>
-   <translation>Escriba lo que se ve desde arriba, en inglés; varios textos: separados por ;
+   <translation>Escriba lo que se ve desde arriba, en inglés; varios textos: separados por ;
 
 Los lugares aparecen aquí como imágenes, los mejores primero.
 

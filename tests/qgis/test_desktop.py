@@ -31,7 +31,7 @@ def desktop(tmp_path):
     runtime.mkdir(mode=0o700)
     out.mkdir()
 
-    def run(plugins, python, raster, limit=600, language="en", theme="default", screen="1600x1000", **variables):
+    def run(plugins, python, raster, limit=1800, language="en", theme="default", screen="1600x1000", **variables):
         profile = f"{PROFILE}\n[locale]\noverrideFlag=true\nuserLocale={language}\n\n[UI]\nUITheme={theme}\n"
         (home / "profiles" / "default" / "QGIS" / "QGIS3.ini").write_text(profile)
         environment = {

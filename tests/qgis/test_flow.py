@@ -178,7 +178,7 @@ def test_leaving_in_the_middle_of_the_real_engines_work(panel, until, window, tm
     """The child goes, no result is half written, and an index goes on where it was."""
     from search_imagery_by_text import indexes, settings
 
-    path = write_raster(tmp_path / "large.tif", size=(3000, 3000))
+    path = write_raster(tmp_path / "large.tif", size=(1500, 1500))
     layer = QgsRasterLayer(str(path), "large")
     QgsProject.instance().addMapLayer(layer)
     panel.layer.setLayer(layer)
@@ -201,7 +201,7 @@ def test_leaving_in_the_middle_of_the_real_engines_work(panel, until, window, tm
     panel._session.blockSignals(False)
     panel.progress.end()
     panel.search.index.build.trigger()
-    until(lambda: not panel._session.busy, 300)
+    until(lambda: not panel._session.busy, 900)
     assert indexes.status(str(path)).kind == indexes.BUILT and window.words() == ""
 
 

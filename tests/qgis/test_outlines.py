@@ -100,6 +100,7 @@ def test_outlines_are_discarded_undone_and_saved(dock, until):
     gone = view.selected()[0].fid
     dock.outline.discard_button.click()
     assert view.model().rowCount() == 11 and layer.featureCount() == 11 and layer.isEditable()
+    assert "5 outlines" in dock.outline.summary.text() and "6 outlines" in dock.outline.summary.text()
     dock.outline.undo.click()
     assert view.model().rowCount() == 12 and gone in {feature.id() for feature in layer.getFeatures()}
     view.setCurrentIndex(view.model().index(1, 0))
