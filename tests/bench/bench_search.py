@@ -9,7 +9,7 @@ Ten million vectors, FAISS and LanceDB, one after the other (each removes its fi
 
     python -m tests.bench.bench_search --rows 1e7 --worker 0 --lance 1e7 --folder DIR
 
-That takes 24 GB of free disk, asked for first, and 6 GB of memory.
+That takes 42 GB of free disk, asked for first (21 without LanceDB), and 6 GB of memory.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ from tests.bench.country import Space, make_index, pieces, real_space
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "build" / "bench"
 TOP, BLOCK = 50, 1 << 20
-# Bytes on disk of a vector, largest at any one time: in the map and in lists; in a table with its codes.
-_MAP_BYTES, _TABLE_BYTES = 4 * 384 + 384 + 8, 4 * 384 + 4 * 384 // 8 + 256
+# Bytes on disk of a vector, largest at any one time: in the map and in lists; in a table with its codes, which keeps
+# what was pushed beside what it joined of that.
+_MAP_BYTES, _TABLE_BYTES = 4 * 384 + 384 + 8, 2 * (4 * 384 + 256) + 192
 
 
 def read_pass(vectors: Float32) -> float:
@@ -235,7 +236,7 @@ def check_room(folder: Path, rows: float, lance: float) -> None:
     Raises:
         SystemExit: It has not.
     """
-    needed, free = 1.2 * max(rows * _MAP_BYTES, lance * _TABLE_BYTES), shutil.disk_usage(folder).free
+    needed, free = 1.1 * max(rows * _MAP_BYTES, lance * _TABLE_BYTES), shutil.disk_usage(folder).free
     if free < needed:
         raise SystemExit(f"{folder} has {free / 1e9:.0f} GB free, not {needed / 1e9:.0f}; name another with --folder.")
 
