@@ -14,6 +14,7 @@ from torch import Tensor
 from rsvlm_core.errors import ModelError, UsageError
 from rsvlm_core.model.device import choose_device
 from rsvlm_core.model.encoder import Float32, ModelInfo, UInt8
+from rsvlm_core.model.folder import file_sha256
 from rsvlm_core.model.tokenizer import check_texts
 
 _CHUNK = 16
@@ -127,8 +128,10 @@ class OpenClipEncoder:
 def fetch_hub(name: str, folder: Path) -> Path:
     """Download `hf-hub:ORG/NAME@COMMIT` into `folder`; the commit is required, so that nothing changes unseen.
 
+    Every file is compared with the hash that the hub lists for it at that commit before anything is loaded.
+
     Raises:
-        ModelError: No commit given, or no connection.
+        ModelError: No commit given, no connection, or a file that is not what is listed.
     """
     repo, at, revision = name.removeprefix("hf-hub:").partition("@")
     if not at or len(revision) != 40:
@@ -138,8 +141,9 @@ def fetch_hub(name: str, folder: Path) -> Path:
     target = folder / repo.replace("/", "--") / revision
     if not (target / ".complete").is_file():
         try:
-            from huggingface_hub import snapshot_download
+            from huggingface_hub import HfApi, snapshot_download
 
+            listed = HfApi().model_info(repo, revision=revision, files_metadata=True).siblings or []
             snapshot_download(
                 repo,
                 revision=revision,
@@ -148,5 +152,22 @@ def fetch_hub(name: str, folder: Path) -> Path:
             )
         except Exception as error:  # the hub's client raises many kinds
             raise ModelError(f"{name} cannot be fetched: {str(error).splitlines()[0]}", _OFFLINE) from None
+        for file in listed:
+            here = target / file.rfilename
+            wanted = file.lfs.sha256 if file.lfs else file.blob_id
+            if here.is_file() and _hash(here, git=file.lfs is None) != wanted:
+                here.unlink()
+                raise ModelError(
+                    f"{file.rfilename} of {name} is not what the hub lists: damaged or changed on its way.",
+                    "It was taken away; try again, and mistrust the connection if it happens again.",
+                )
         (target / ".complete").touch()
     return target
+
+
+def _hash(path: Path, git: bool) -> str:
+    """What a hub lists of a file: its SHA-256, or the id of git's blob for files that are kept in git itself."""
+    if not git:
+        return file_sha256(path)
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

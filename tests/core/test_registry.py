@@ -94,6 +94,48 @@ def test_unknown_models_say_what_would_work():
         registry.load_encoder("hf-hub:org/name")
 
 
+def test_what_a_hub_sends_is_what_it_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import hashlib
+    from types import SimpleNamespace
+
+    import huggingface_hub
+
+    from rsvlm_core.errors import ModelError as Refused
+    from rsvlm_core.model.open_clip_encoder import fetch_hub
+
+    sent = {"config.json": b"{}", "model.safetensors": bytes(range(256)) * 40}
+    blob = hashlib.sha1(b"blob 2\x00{}").hexdigest()  # noqa: S324 - git's own
+    assert blob == "9e26dfeeb6e641a33dae4961196235bdb965b21b"  # what `git hash-object` says of an empty JSON object
+    files = [
+        SimpleNamespace(rfilename="config.json", lfs=None, blob_id=blob),
+        SimpleNamespace(
+            rfilename="model.safetensors",
+            lfs=SimpleNamespace(sha256=hashlib.sha256(sent["model.safetensors"]).hexdigest()),
+            blob_id="of the pointer",
+        ),
+        SimpleNamespace(rfilename="training.log", lfs=None, blob_id="not fetched"),
+    ]
+    revisions = []
+
+    def download(repo, revision, local_dir, allow_patterns):
+        revisions.append(revision)
+        for name, data in sent.items():
+            (local_dir / name).parent.mkdir(parents=True, exist_ok=True)
+            (local_dir / name).write_bytes(data)
+
+    api = SimpleNamespace(model_info=lambda repo, revision, files_metadata: SimpleNamespace(siblings=files))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
+    name = "hf-hub:org/name@" + "a1" * 20
+    whole, sent["model.safetensors"] = sent["model.safetensors"], b"x" + sent["model.safetensors"][1:]
+    with pytest.raises(Refused, match="not what the hub lists"):
+        fetch_hub(name, tmp_path)
+    sent["model.safetensors"] = whole
+    folder = fetch_hub(name, tmp_path)
+    assert (folder / "model.safetensors").read_bytes() == whole and revisions == ["a1" * 20] * 2
+    assert fetch_hub(name, tmp_path) == folder and len(revisions) == 2  # once is enough
+
+
 def test_open_clip_model_from_a_checkpoint_made_here(tmp_path: Path):
     config = {
         "embed_dim": 32,
