@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import sys
 import time
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 from rsvlm_core.errors import UsageError
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.vision import TimmTrunk
+from rsvlm_core.scratch import reserve
 from training.augment import CLOSEST, View, colour, random_view, take_views
 from training.bank import ImageBank
 
@@ -110,10 +112,14 @@ def kept(
     if not (place / "complete").is_file():
         place.mkdir(parents=True, exist_ok=True)
         temp = place / f"maps.{os.getpid()}"
-        out: NDArray[np.float16] = np.memmap(temp, np.float16, "w+", shape=shape)
-        fill(out)
-        del out
-        os.replace(temp, place / "maps.f16")
+        try:
+            reserve(temp, math.prod(shape) * 2)
+            out: NDArray[np.float16] = np.memmap(temp, np.float16, "r+", shape=shape)
+            fill(out)
+            del out
+            os.replace(temp, place / "maps.f16")
+        finally:
+            temp.unlink(missing_ok=True)
         (place / "complete").touch()
     return np.memmap(place / "maps.f16", np.float16, "r", shape=shape)
 

@@ -324,6 +324,14 @@ def main(argv: list[str] | None = None) -> int:
     except RsvlmError as error:
         print(f"training.pretrain: {error}", file=sys.stderr)
         return error.exit_status
+    except OSError as error:
+        at = f" {error.filename}" if error.filename else ""
+        print(
+            f"training.pretrain: a file{at} cannot be read or written: {error.strerror or error}. Free some space; "
+            "what was saved is whole, and the same command with --resume goes on.",
+            file=sys.stderr,
+        )
+        return 2
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()

@@ -8,14 +8,25 @@ from typing import Any
 
 import torch
 
-from rsvlm_core.errors import DataError
+from rsvlm_core.errors import DataError, OutputError
 
 
 def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write beside and rename, so that a killed run leaves the older state whole."""
+    """Write beside and rename, so that a killed run leaves the older state whole.
+
+    Raises:
+        OutputError: There is no room; the older state is whole.
+    """
     temp = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(state, temp)
-    os.replace(temp, path)
+    try:
+        torch.save(state, temp)
+        os.replace(temp, path)
+    except (OSError, RuntimeError) as error:  # torch's own writer raises the latter
+        temp.unlink(missing_ok=True)
+        older = "what it held before is whole" if path.exists() else "nothing was saved before"
+        raise OutputError(
+            f"{path} cannot be written ({str(error).splitlines()[0]}); {older}.", "Free some space and go on."
+        ) from error
 
 
 def load_state(path: Path) -> dict[str, Any]:

@@ -74,6 +74,31 @@ def test_pretrain(torch_forge, recipe, tmp_path):
     assert kills
 
 
+def test_pretrain_on_a_full_disk(torch_forge, recipe, tmp_path):
+    """Wherever a write fails: one line, no half state, and going on ends like a run that had room."""
+    env, out = {"RSVLM_CACHE": str(tmp_path / "cache")}, tmp_path / "run"
+    argv = ["--config", str(recipe), "--out", str(out)]
+    assert torch_forge("pretrain", argv, env=env)["status"] == 0
+    right = load_state(out / "state.pt")["average"]
+    largest = max(p.stat().st_size for folder in (out, tmp_path / "cache") for p in folder.rglob("*") if p.is_file())
+    refused = 0
+    for size in [300, 5_000, 100_000, 250_000, largest // 2, largest - 1]:
+        shutil.rmtree(out)
+        shutil.rmtree(tmp_path / "cache")
+        full = torch_forge("pretrain", argv, env=env, file_limit=size)
+        assert full["status"] == 2 and "Traceback" not in full["err"], (size, full)
+        said = [line for line in full["err"].splitlines() if line.startswith("training.pretrain")]
+        assert len(said) == 1 and "space" in said[0], full["err"]
+        refused += 1
+        state = out / "state.pt"
+        assert not list(out.glob(".state*")), "half a state is left"
+        go_on = ["--config", str(recipe), "--resume", str(out)] if state.exists() else argv
+        assert torch_forge("pretrain", go_on, env=env)["status"] == 0
+        for key, value in load_state(state)["average"].items():
+            torch.testing.assert_close(value, right[key], rtol=0, atol=0, msg=f"{key} after {size}")
+    scale.count("full disks survived", refused)
+
+
 def test_build(torch_forge, tmp_path):
     """`rs_landmarks`: shards appear whole, and the same command again gives the same bytes."""
     import geopandas as gpd
