@@ -99,8 +99,9 @@ def test_pretrain_on_a_full_disk(torch_forge, recipe, tmp_path):
     scale.count("full disks survived", refused)
 
 
-def test_build(torch_forge, tmp_path):
-    """`rs_landmarks`: shards appear whole, and the same command again gives the same bytes."""
+@pytest.fixture
+def builder(tmp_path):
+    """The arguments of a small `rs_landmarks`, and its output."""
     import geopandas as gpd
     from shapely.geometry import box
 
@@ -109,7 +110,34 @@ def test_build(torch_forge, tmp_path):
     gpd.GeoDataFrame({"class": ["pond", "barn"]}, geometry=shapes, crs="EPSG:32633").to_file(places)
     argv = ["rs_landmarks", "--imagery", str(raster), "--landmarks", str(places), "--out", str(out), "--gsd", "0.5",
             "--size", "32", "--per-shard", "3"]
-    env = {"RSVLM_CACHE": str(tmp_path / "cache")}
+    return argv, out
+
+
+def test_build_on_a_full_disk(torch_forge, builder, tmp_path):
+    """Wherever a write fails: one line, no half shard, and the same command with room ends as it should."""
+    (argv, out), env = builder, {"RSVLM_CACHE": str(tmp_path / "cache")}
+    assert torch_forge("build", argv, env=env)["status"] == 0
+    right = {k: v for k, v in content(out).items() if k.endswith(".tar")}
+    largest = max(p.stat().st_size for p in out.rglob("*") if p.is_file())
+    refused = 0
+    for size in [1_000, 3_000, 8_000, largest // 2, largest - 1]:
+        shutil.rmtree(out)
+        full = torch_forge("build", argv, env=env, file_limit=size)
+        assert full["status"] == 2 and "Traceback" not in full["err"], (size, full)
+        said = [line for line in full["err"].splitlines() if line.startswith("error:")]
+        assert len(said) == 1 and "cannot be w" in said[0], full["err"]
+        refused += 1
+        assert not [p for p in out.rglob(".*") if p.is_file()], "half a shard is left"
+        for name, data in content(out).items() if out.exists() else ():
+            assert name not in right or data == right[name], (name, size)
+        assert torch_forge("build", argv, env=env)["status"] == 0
+        assert {k: v for k, v in content(out).items() if k.endswith(".tar")} == right, size
+    scale.count("full disks survived", refused)
+
+
+def test_build(torch_forge, builder, tmp_path):
+    """`rs_landmarks`: shards appear whole, and the same command again gives the same bytes."""
+    (argv, out), env = builder, {"RSVLM_CACHE": str(tmp_path / "cache")}
     whole = torch_forge("build", argv, env=env, watch=str(out))
     assert whole["status"] == 0, whole
     right = {k: v for k, v in content(out).items() if k.endswith(".tar")}

@@ -51,10 +51,16 @@ class ShardWriter:
     ) -> None:
         if kind is None:
             self.close()
-            return
+        else:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Take the unfinished shard away, and the folder where it is empty."""
         if self._tar is not None:
-            self._tar.close()
-            self._temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a full disk fails here again
+                self._tar.close()
+            self._tar = None
+        self._temporary.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # not empty
             self._folder.rmdir()
 
@@ -77,9 +83,13 @@ class ShardWriter:
     def _finish(self) -> None:
         if self._tar is None:
             return
-        self._tar.close()
         path = self._folder / f"{self._prefix}-{len(self.paths):05}.tar"
-        os.replace(self._temporary, path)
+        try:
+            self._tar.close()
+            os.replace(self._temporary, path)
+        except OSError as e:
+            self._drop()
+            raise OutputError(f"{path} cannot be written ({e}).", "Check space and permissions.") from e
         self.paths.append(path)
         self._tar, self._in_shard = None, 0
 
@@ -114,4 +124,5 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
     except OSError as e:
+        temporary.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written ({e}).", "Check space and permissions.") from e
