@@ -11,7 +11,7 @@ from tests.fakes import COLOURS, FakeEncoder
 from tests.training.scenes import encode, write_folder, write_tar
 from training.evaluate.commands import main
 from training.evaluate.images import list_images
-from training.evaluate.segmentation import Prediction, read_masked, segment
+from training.evaluate.segmentation import Prediction, product, read_masked, segment
 
 
 def mask(array: list[list[int]]) -> bytes:
@@ -86,6 +86,25 @@ def test_ground_resolution_of_the_image_wins(tmp_path: Path) -> None:
 
     segment(FakeEncoder(), read_masked([folder]), ["x"], predict, gsd_m=1.5)
     assert told == [0.3, 1.5]
+
+
+def test_imagery_of_unknown_resolution_is_also_looked_at_from_twice_as_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rsvlm_core.pipelines import segment as pipeline
+
+    looks: list[object] = []
+    real = pipeline.segment_array
+
+    def noted(*args: object, gsd: object = None, **more: object) -> object:
+        looks.append(gsd)
+        return real(*args, gsd=gsd, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "segment_array", noted)
+    encoder, rgb = FakeEncoder(), np.zeros((64, 64, 3), np.uint8)
+    low, high = encoder.info.gsd_m
+    usual = min(max(1.0, low), high)
+    for at, known in ((None, None), (None, 2.0), (0.5, None), (0.5, 2.0)):
+        product(encoder, ["red"], at_gsd_m=at)(rgb, known)
+    assert looks == [(usual, 2 * usual), None, 0.5, 0.5]
 
 
 @pytest.mark.parametrize("tar", [False, True])

@@ -221,8 +221,9 @@ def product(
     usual = min(max(1.0, low), high)
 
     def predict(rgb: UInt8, gsd_m: float | None) -> Prediction:
+        looks = (usual, 2 * usual) if at_gsd_m is None and gsd_m is None else at_gsd_m
         found = segment_array(
-            rgb, usual if gsd_m is None else gsd_m, prompts, encoder, threshold, refine, method=method, gsd=at_gsd_m)
+            rgb, usual if gsd_m is None else gsd_m, prompts, encoder, threshold, refine, method=method, gsd=looks)
         labels = np.where(found.labels > len(texts), 0, found.labels).astype(np.uint8)
         return Prediction(labels, np.moveaxis(found.scores, 0, -1))
 
