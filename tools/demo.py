@@ -55,7 +55,11 @@ def main() -> None:
     rasters = [name(path) for path in samples.rasters]
 
     index = f"demo/{samples.rasters[0].stem}.rsindex"
-    built = rsvlm("index", *rasters, "--out", index)
+    manifest = ROOT / index / "collection.json"
+    weights = json.loads((ROOT / "rsvlm_core" / "weights" / "config.json").read_text("utf-8"))["sha256"]
+    # An index of an earlier demo, by weights that have been renewed since, is made anew.
+    renewed = ["--fresh"] if manifest.is_file() and weights not in manifest.read_text("utf-8") else []
+    built = rsvlm("index", *rasters, "--out", index, *renewed)
     print(f"{built['tiles']} tiles, {built['embedded']} of them new, in {built['seconds']} s")
     found = rsvlm("search", index, "--text", query, "--top", "5", "--out", "demo/hits.gpkg")
     for hit in found["hits"]:

@@ -166,7 +166,8 @@ class IndexManifest:
         raise SearchIndexError(
             f"{folder} was made with the model {self.model} ({self.model_sha256[:12]}), not with {info.id} "
             f"({info.sha256[:12]}); their vectors cannot be compared.",
-            f"Use --model {self.model}, or build the index again with --fresh or under another name.",
+            ("The model has been renewed: build" if self.model == info.id else f"Use --model {self.model}, or build")
+            + " the index again with --fresh or under another name.",
         )
 
     def check_values(self) -> None:
