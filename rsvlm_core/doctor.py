@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rsvlm_core import __version__
-from rsvlm_core.errors import RsvlmError
+from rsvlm_core.errors import RsvlmError, first_line
 from rsvlm_core.machine import threads
 from rsvlm_core.settings import cache_dir, home_dir, weights_dir
 
@@ -185,7 +185,7 @@ def _devices() -> list[Finding]:
             found.append(Finding(f"device cuda:{i}", "ok", value))
         except RuntimeError as error:
             found.append(Finding(
-                f"device cuda:{i}", "warning", str(error).splitlines()[0],
+                f"device cuda:{i}", "warning", first_line(error),
                 "Update the graphics driver, or work with --device cpu.",
             ))
     if len(found) == 1:

@@ -1,8 +1,8 @@
 """Average the weights of runs that began at the same place: `python -m training.soup RUN RUN … --out DIR`.
 
 Two points of one run, or of its start and its end, are WiSE-FT; runs of other seeds or settings are a model soup
-(METHODS 6.6). Weights that learnt apart from a common start mostly lie in one basin, where their average errs less than
-each of them, and most so where each of them has begun to learn its training set by heart. The result is a run's folder
+(METHODS 6.6). Weights that learnt apart from a common start mostly lie in one basin, where their average can be better
+than each of them; docs/results.md has what it gave here. The result is a run's folder
 that `training.pretrain --resume` goes on from, with the stage that comes next, and that `training.export` takes.
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from rsvlm_core.errors import DataError, OutputError
+from rsvlm_core.errors import DataError, OutputError, first_line
 
 
 def save_state(state: dict[str, Any], path: Path) -> None:
@@ -25,7 +25,7 @@ def save_state(state: dict[str, Any], path: Path) -> None:
         temp.unlink(missing_ok=True)
         older = "what it held before is whole" if path.exists() else "nothing was saved before"
         raise OutputError(
-            f"{path} cannot be written ({str(error).splitlines()[0]}); {older}.", "Free some space and go on."
+            f"{path} cannot be written ({first_line(error)}); {older}.", "Free some space and go on."
         ) from error
 
 

@@ -19,7 +19,7 @@ from pyproj import CRS
 from rsvlm_core.engines.engine import Found, refined
 from rsvlm_core.engines.pieces import Card, Piece
 from rsvlm_core.engines.where import Where
-from rsvlm_core.errors import OutputError, SearchIndexError, UsageError
+from rsvlm_core.errors import OutputError, SearchIndexError, UsageError, first_line
 from rsvlm_core.index.exact import cosines
 from rsvlm_core.index.places import outlines
 from rsvlm_core.model.encoder import Float32
@@ -60,7 +60,7 @@ class LanceEngine:
             self.card = Card.from_json((self._table.schema.metadata or {}).get(_META, b""), self.name)
         except (OSError, ValueError, RuntimeError) as error:
             raise SearchIndexError(
-                f"{self.name} cannot be opened: {_first(error)}.",
+                f"{self.name} cannot be opened: {first_line(error)}.",
                 "Check its name and the storage options; rsvlm serve-index push makes one.",
             ) from error
         self.crs: CRS = self.card.crs
@@ -88,7 +88,9 @@ class LanceEngine:
         try:
             rows = query.select([*_COLUMNS, "_distance"]).to_arrow()
         except (OSError, ValueError, RuntimeError) as error:
-            raise SearchIndexError(f"{self.name} cannot be read: {_first(error)}.", "Push the index again.") from error
+            raise SearchIndexError(
+                f"{self.name} cannot be read: {first_line(error)}.", "Push the index again."
+            ) from error
         return found_of(rows, vector, k, len(rows) < k + _REFINE)
 
 
@@ -121,7 +123,7 @@ def push(
         return _push(place, card, list(pieces), options, progress, should_stop)
     except (OSError, ValueError, RuntimeError) as error:
         raise OutputError(
-            f"lancedb:{place} cannot be written: {_first(error)}.", "Check the storage options and the free space."
+            f"lancedb:{place} cannot be written: {first_line(error)}.", "Check the storage options and the free space."
         ) from error
 
 
@@ -249,7 +251,3 @@ def _matrix(column: pa.ChunkedArray) -> NDArray[Any]:
     width = column.type.list_size
     flat: NDArray[Any] = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(-1, width)
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:200]

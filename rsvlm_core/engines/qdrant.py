@@ -20,7 +20,7 @@ from pyproj import CRS
 from rsvlm_core.engines.engine import Found, refined
 from rsvlm_core.engines.pieces import Card, Piece
 from rsvlm_core.engines.where import Where
-from rsvlm_core.errors import OutputError, SearchIndexError, UsageError
+from rsvlm_core.errors import OutputError, SearchIndexError, UsageError, first_line
 from rsvlm_core.index.exact import cosines
 from rsvlm_core.index.places import outlines
 from rsvlm_core.model.encoder import Float32
@@ -139,7 +139,9 @@ def push(
                 progress(done, total, "tiles")
         return total, sum(there[key] for key in wrong)
     except _failures() as error:
-        raise OutputError(f"{name} cannot be written: {_first(error)}.", "Check the address and the key.") from error
+        raise OutputError(
+            f"{name} cannot be written: {first_line(error)}.", "Check the address and the key."
+        ) from error
     finally:
         client.close()
 
@@ -240,7 +242,9 @@ def _reading(name: str) -> Iterator[None]:
     try:
         yield
     except _failures() as error:
-        raise SearchIndexError(f"{name} cannot be read: {_first(error)}.", "Check the address and the key.") from error
+        raise SearchIndexError(
+            f"{name} cannot be read: {first_line(error)}.", "Check the address and the key."
+        ) from error
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -248,7 +252,3 @@ def _failures() -> tuple[type[Exception], ...]:
     from qdrant_client.http.exceptions import ApiException
 
     return ApiException, OSError, RuntimeError, ValueError
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:200]

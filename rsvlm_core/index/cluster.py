@@ -16,7 +16,7 @@ from typing import Any
 
 from pyproj import CRS
 
-from rsvlm_core.errors import RasterError, UsageError
+from rsvlm_core.errors import RasterError, UsageError, first_line
 from rsvlm_core.imagery.raster import Extent, Raster
 from rsvlm_core.index.builder import existing, prepare
 from rsvlm_core.index.decode import Seen, TileReader
@@ -283,9 +283,8 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
     try:
         ray.init(address=cluster.address, log_to_driver=False, include_dashboard=None)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise UsageError(
-            f"There is no Ray cluster at {cluster.address}: {reason}.",
+            f"There is no Ray cluster at {cluster.address}: {first_line(error)}.",
             "Start one with ray start --head, name it with --address, or use --address local.",
         ) from error
     try:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from rsvlm_core.errors import OutputError, SearchIndexError, UsageError
+from rsvlm_core.errors import OutputError, SearchIndexError, UsageError, first_line
 from rsvlm_core.index.files import MANIFEST, PARTS, write_whole
 from rsvlm_core.settings import cache_dir
 
@@ -91,7 +91,7 @@ class RemoteFolder:
             yield
         except Exception as error:  # noqa: BLE001 - each kind of storage raises its own
             raise SearchIndexError(
-                f"{self.url} cannot be read: {_first(error)}.", "Check its name, the keys and the connection."
+                f"{self.url} cannot be read: {first_line(error)}.", "Check its name, the keys and the connection."
             ) from error
 
     @contextmanager
@@ -100,7 +100,7 @@ class RemoteFolder:
             yield
         except Exception as error:  # noqa: BLE001 - each kind of storage raises its own
             raise OutputError(
-                f"{self.url} cannot be written: {_first(error)}.", "Check its name, the keys and the connection."
+                f"{self.url} cannot be written: {first_line(error)}.", "Check its name, the keys and the connection."
             ) from error
 
 
@@ -146,7 +146,3 @@ def _unless_equal(path: Path, get: Callable[[Path], None]) -> None:
             shutil.move(new, path)
     finally:
         new.unlink(missing_ok=True)
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:200]

@@ -21,7 +21,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from rsvlm_core.errors import ModelError, OutputError
+from rsvlm_core.errors import ModelError, OutputError, first_line
 from rsvlm_core.imagery.patch import Window
 from rsvlm_core.localize.polygons import Region, RegionCollector
 from rsvlm_core.localize.scoring import NODATA, LabelledBlock, Scored
@@ -102,8 +102,7 @@ def load_predictor(device: str | None = None) -> Predictor:
     except ImportError as error:
         raise ModelError(f"Refinement by sam needs the package segment-geospatial ({error}).", _INSTALL) from error
     except (RuntimeError, KeyError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{named} cannot be used for refinement: {first}", "Fetch it again.") from error
+        raise ModelError(f"{named} cannot be used for refinement: {first_line(error)}.", "Fetch it again.") from error
 
 
 def _load(named: Path | str, device: str | None) -> Predictor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from rsvlm_core.errors import ModelError
+from rsvlm_core.errors import ModelError, first_line
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -22,6 +22,6 @@ def choose_device(name: str = "auto") -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ModelError(
-            f"The device '{name}' cannot be used: {str(error).splitlines()[0]}", "Use auto or cpu."
+            f"The device '{name}' cannot be used: {first_line(error)}.", "Use auto or cpu."
         ) from None
     return device

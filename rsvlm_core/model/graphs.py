@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsvlm_core.errors import ModelError
+from rsvlm_core.errors import ModelError, first_line
 from rsvlm_core.machine import threads
 
 # Names of the graphs beside the weights, without their ending.
@@ -69,9 +69,9 @@ class Graphs:
             )
             return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the library has an exception class for every failure, none with a common parent
-            reason = str(error).splitlines()[0]
             raise ModelError(
-                f"The graph {path} cannot be used: {reason}", "Get the model's folder again, or use --runtime torch."
+                f"The graph {path} cannot be used: {first_line(error)}.",
+                "Get the model's folder again, or use --runtime torch."
             ) from None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rsvlm_core.errors import ModelError, UsageError
+from rsvlm_core.errors import ModelError, UsageError, first_line
 from rsvlm_core.model.device import choose_device
 from rsvlm_core.model.encoder import Float32, ModelInfo, UInt8
 from rsvlm_core.model.folder import file_sha256
@@ -42,7 +42,7 @@ class OpenClipEncoder:
             model, _, _ = open_clip.create_model_and_transforms(name, pretrained=pretrained, weights_only=True)
             self._tokenizer: Any = open_clip.get_tokenizer(name)
         except Exception as error:  # open_clip and the hub raise many kinds
-            raise ModelError(f"The model {shown} cannot be loaded: {str(error).splitlines()[0]}", _OFFLINE) from None
+            raise ModelError(f"The model {shown} cannot be loaded: {first_line(error)}.", _OFFLINE) from None
         self.model = model.eval().requires_grad_(False).to(self.device)
         visual = self.model.visual
         size = visual.image_size
@@ -151,14 +151,16 @@ def fetch_hub(name: str, folder: Path) -> Path:
                 allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"],
             )
         except Exception as error:  # the hub's client raises many kinds
-            raise ModelError(f"{name} cannot be fetched: {str(error).splitlines()[0]}", _OFFLINE) from None
-        for file in listed:
-            here = target / file.rfilename
-            wanted = file.lfs.sha256 if file.lfs else file.blob_id
-            if here.is_file() and _hash(here, git=file.lfs is None) != wanted:
+            raise ModelError(f"{name} cannot be fetched: {first_line(error)}.", _OFFLINE) from None
+        told = {file.rfilename: file for file in listed}
+        # What lies here is looked up in the list, never the other way round: a name in a list may lead anywhere.
+        for here in [p for p in target.rglob("*") if p.is_file() and ".cache" not in p.relative_to(target).parts]:
+            file = told.get(here.relative_to(target).as_posix())
+            wanted = None if file is None else file.lfs.sha256 if file.lfs else file.blob_id
+            if file is None or _hash(here, git=file.lfs is None) != wanted:
                 here.unlink()
                 raise ModelError(
-                    f"{file.rfilename} of {name} is not what the hub lists: damaged or changed on its way.",
+                    f"{here.name} of {name} is not what the hub lists: damaged or changed on its way.",
                     "It was taken away; try again, and mistrust the connection if it happens again.",
                 )
         (target / ".complete").touch()

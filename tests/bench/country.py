@@ -10,7 +10,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +113,7 @@ def make_index(folder: Path, space: Space, rows: int, info: ModelInfo, part_tile
         (1, 2, 3), Stretch((0.0,) * 3, (255.0,) * 3, True), (gsd,), 0.25, (Area(None, parts),),
     )
     (folder / PARTS).mkdir(parents=True)
-    IndexManifest.of(info, OVERLAP).with_source(source).save(folder)
+    replace(IndexManifest.of(info, OVERLAP), next_part=len(parts)).with_source(source).save(folder)
     stream = (vector for block in space.blocks(rows) for vector in block)
     for part in parts:
         numbers = np.arange(part.start, part.stop)

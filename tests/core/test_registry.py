@@ -114,6 +114,7 @@ def test_what_a_hub_sends_is_what_it_lists(tmp_path: Path, monkeypatch: pytest.M
             blob_id="of the pointer",
         ),
         SimpleNamespace(rfilename="training.log", lfs=None, blob_id="not fetched"),
+        SimpleNamespace(rfilename="../../../mine", lfs=None, blob_id="leads out of the folder"),
     ]
     revisions = []
 
@@ -128,12 +129,17 @@ def test_what_a_hub_sends_is_what_it_lists(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
     name = "hf-hub:org/name@" + "a1" * 20
     whole, sent["model.safetensors"] = sent["model.safetensors"], b"x" + sent["model.safetensors"][1:]
+    (tmp_path / "mine").write_text("a file of the user's")
     with pytest.raises(Refused, match="not what the hub lists"):
-        fetch_hub(name, tmp_path)
-    sent["model.safetensors"] = whole
-    folder = fetch_hub(name, tmp_path)
-    assert (folder / "model.safetensors").read_bytes() == whole and revisions == ["a1" * 20] * 2
-    assert fetch_hub(name, tmp_path) == folder and len(revisions) == 2  # once is enough
+        fetch_hub(name, tmp_path / "hub")
+    sent["model.safetensors"], sent["more.json"] = whole, b"{}"
+    with pytest.raises(Refused, match=r"more\.json .* not what the hub lists"):
+        fetch_hub(name, tmp_path / "hub")
+    del sent["more.json"]
+    folder = fetch_hub(name, tmp_path / "hub")
+    assert (tmp_path / "mine").read_text() == "a file of the user's"
+    assert (folder / "model.safetensors").read_bytes() == whole and revisions == ["a1" * 20] * 3
+    assert fetch_hub(name, tmp_path / "hub") == folder and len(revisions) == 3  # once is enough
 
 
 def test_open_clip_model_from_a_checkpoint_made_here(tmp_path: Path):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rsvlm_core.errors import DataError, ModelError, UsageError
+from rsvlm_core.errors import DataError, ModelError, UsageError, first_line
 from rsvlm_core.settings import cache_dir
 from training.build.scene import Sight
 
@@ -121,7 +121,7 @@ class HuggingFaceWriter:
                 "image-text-to-text" if see else "text-generation", model=str(folder), device=device,
                 trust_remote_code=False)
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as e:
-            raise ModelError(f"{model} cannot be loaded: {str(e).splitlines()[0]}", "Try another model.") from e
+            raise ModelError(f"{model} cannot be loaded: {first_line(e)}.", "Try another model.") from e
 
     def write(self, sights: Sequence[Sight], image: bytes, count: int, rng: np.random.Generator) -> list[str]:
         """See `Writer`; the same generator gives the same captions on the same machine."""
