@@ -48,6 +48,7 @@ class AlignRecipe:
     Attributes (those of photos; the others as there):
         run: A run's folder, or a model's folder, to start from.
         cached_batches: Of tagged views, kept as the frozen trunk's maps (`tag_batches`).
+        balance: Of tagged cells, 1 for concepts that count the same, 0 for cells that do (`tag_loss`).
         temperature: tau of the loss.
         mask_siblings: Take the other photos of an image out of the denominator.
         jitter_m: Each photo's place is moved by up to so many metres in every step, as positions of cameras are off.
@@ -67,6 +68,7 @@ class AlignRecipe:
     lr: float = 2e-3
     weight_decay: float = 0.02
     scale: float | None = None
+    balance: float = 1.0
     temperature: float = 0.07
     mask_siblings: bool = False
     jitter_m: float = 0.0
@@ -113,7 +115,7 @@ class PhrasePool:
 
 
 def tag_step(
-    model: Mammut, batch: TagBatch, vectors: Tensor, overlaps: Tensor, scale: float
+    model: Mammut, batch: TagBatch, vectors: Tensor, overlaps: Tensor, scale: float, balance: float = 1.0
 ) -> Tensor:
     """The loss of a tagged batch."""
     if batch.maps is None:
@@ -127,7 +129,7 @@ def tag_step(
     for weight in torch.unique(batch.weights).tolist():
         rows = batch.weights == weight
         tags = batch.allowed[rows], batch.main[rows]
-        cost = tag_loss(logits[rows], *tags, overlaps, batch.rivals[rows], batch.most[rows])
+        cost = tag_loss(logits[rows], *tags, overlaps, batch.rivals[rows], batch.most[rows], balance)
         total = total + weight * rows.float().mean() * cost
     return total
 
@@ -209,7 +211,7 @@ def align(recipe: AlignRecipe, folder: Path) -> None:
         optimizer.param_groups[0]["lr"] = recipe.lr * max(factor, 0.01)
         optimizer.zero_grad(set_to_none=True)
         loss = (
-            tag_step(model, batches(step), pool.draw(rng), overlaps, scale)
+            tag_step(model, batches(step), pool.draw(rng), overlaps, scale, recipe.balance)
             if tagged
             else photo_step(model, bank, rng, recipe)
         )

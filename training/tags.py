@@ -152,6 +152,7 @@ def tag_loss(
     overlaps: Tensor,
     rivals: Tensor | None = None,
     most: Tensor | None = None,
+    balance: float = 1.0,
 ) -> Tensor:
     """Partial-label loss of one batch of images.
 
@@ -169,9 +170,11 @@ def tag_loss(
         overlaps: [C, C] bool.
         rivals: [B, h, w, C] bool; None for none.
         most: [B, C] float32, shares of the cells; None for no bounds.
+        balance: 1: every concept that is allowed alone somewhere counts the same, however few its cells; 0: every cell
+            does; between: cells weigh as the power of their concept's frequency.
 
     Returns:
-        Scalar; cells weigh such that every concept that is allowed alone somewhere counts the same.
+        Scalar.
     """
     known = allowed.any(-1)
     total = logits.new_zeros(())
@@ -185,7 +188,8 @@ def tag_loss(
         cost = x.logsumexp(-1) - x.masked_fill(~a, float("-inf")).logsumexp(-1)
         sure = a.sum(-1) == 1
         frequency = (a & sure[:, None]).float().sum(0)
-        weight = torch.where(sure, 1.0 / frequency[a.float().argmax(-1)].clamp(min=1), 1.0 / (~sure).sum().clamp(min=1))
+        alike = torch.where(sure, frequency[a.float().argmax(-1)], (~sure).sum())
+        weight = alike.clamp(min=1) ** -balance
         total = total + (weight * cost).sum() / weight.sum()
     if main.any():
         rows = main.any(-1)

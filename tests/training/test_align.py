@@ -73,6 +73,21 @@ def test_tag_loss_is_cross_entropy_where_one_concept_is_allowed():
     assert loss.item() == pytest.approx(-math.log(math.exp(2) / sum(map(math.exp, (2, 1, 0.5)))), rel=1e-5)
 
 
+def test_balance_says_whether_cells_or_concepts_count_the_same():
+    logits = torch.randn(1, 1, 8, 3, generator=torch.Generator().manual_seed(0))
+    tags = torch.tensor([0] * 6 + [1, 2])  # six cells of one kind, one each of the others
+    allowed = torch.nn.functional.one_hot(tags, 3).bool()[None, None]
+    nothing, apart = torch.zeros(1, 3, dtype=torch.bool), torch.zeros(3, 3, dtype=torch.bool)
+    cost = torch.nn.functional.cross_entropy(logits[0, 0], tags, reduction="none")
+    of_concepts = (cost[:6].mean() + cost[6] + cost[7]) / 3
+    assert tag_loss(logits, allowed, nothing, apart).item() == pytest.approx(of_concepts.item(), rel=1e-5)
+    of_cells = tag_loss(logits, allowed, nothing, apart, balance=0.0)
+    assert of_cells.item() == pytest.approx(cost.mean().item(), rel=1e-5)
+    share = 6**-0.5
+    between = (share * cost[:6].sum() + cost[6] + cost[7]) / (6 * share + 2)
+    assert tag_loss(logits, allowed, nothing, apart, balance=0.5).item() == pytest.approx(between.item(), rel=1e-5)
+
+
 def test_overlapping_concepts_do_not_compete():
     logits = torch.tensor([[[[0.0, 1.0, 9.0]]]])
     park = torch.tensor([[[[False, True, False]]]])
