@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from training.build.shardout import write_text
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -33,9 +35,9 @@ class Tally:
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Count one record into a step and time it."""
-        self.steps[name] += 1
+    def step(self, name: str, records: int = 1) -> Iterator[None]:
+        """Count records into a step, one unless told otherwise, and time it."""
+        self.steps[name] += records
         started, worked = time.perf_counter(), time.process_time()
         try:
             yield
@@ -43,9 +45,21 @@ class Tally:
             self.seconds[name] += time.perf_counter() - started  # type: ignore[assignment]
             self.core_seconds[name] += time.process_time() - worked  # type: ignore[assignment]
 
-    def drop(self, step: str, reason: str, example: str = "") -> None:
-        """Count a record that ends in a step."""
-        self.dropped[step, reason] += 1
+    def each(self, name: str, records: Iterable[T]) -> Iterator[T]:
+        """Count and time what another iterator takes to make its records."""
+        waiting = iter(records)
+        while True:
+            with self.step(name, 0):
+                try:
+                    record = next(waiting)
+                except StopIteration:
+                    return
+            self.steps[name] += 1
+            yield record
+
+    def drop(self, step: str, reason: str, example: str = "", records: int = 1) -> None:
+        """Count records, one unless told otherwise, that end in a step."""
+        self.dropped[step, reason] += records
         kept = self.examples.setdefault(reason, [])
         if example and len(kept) < 3:
             kept.append(example[:160])
@@ -98,8 +112,8 @@ class Tally:
 
 
 def write_card(
-    folder: Path, title: str, tally: Tally, *, sources: Sequence[str], settings: Mapping[str, Any],
-    result: Mapping[str, Any], notes: Sequence[str],
+    folder: Path, title: str, tally: Tally, *, record: tuple[str, str], sources: Sequence[str],
+    settings: Mapping[str, Any], result: Mapping[str, Any], notes: Sequence[str],
 ) -> dict[str, Any]:
     """Write `card.json` and `card.md` and return the document.
 
@@ -107,17 +121,18 @@ def write_card(
         folder: Of the set.
         title: Its name.
         tally: What happened to the records.
+        record: What the set's rate counts, in the plural, and the step that all of them enter.
         sources: Inputs, named without their folders.
         settings: How it was built.
         result: Samples, shards, and whatever else describes the set.
         notes: Terms and limits, one sentence each.
     """
     worked = float(sum(tally.core_seconds.values()))
-    read = max(tally.steps.values(), default=0)
+    records, entered = record[0], tally.steps[record[1]]
     document = {
         "title": title, "sources": list(sources), "settings": dict(settings), "result": dict(result),
-        "flow": tally.flow(), "slowest_step": tally.slowest(),
-        "records_per_second_and_core": round(read / worked, 2) if worked else None,
+        "flow": tally.flow(), "slowest_step": tally.slowest(), "records": records,
+        "records_per_second_and_core": round(entered / worked, 2) if worked else None,
         "dropped_examples": tally.examples, "notes": list(notes),
     }
     write_text(folder / "card.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
@@ -136,7 +151,7 @@ def _markdown(card: Mapping[str, Any]) -> str:
         rate = row["records_per_second_and_core"]
         lines.append(f"| {row['step']} | {row['in']} | {row['out']} | {dropped} | {rate} |")
     lines += ["", f"Slowest step: {card['slowest_step']}. All steps together: "
-              f"{card['records_per_second_and_core']} records a second and core."]
+              f"{card['records_per_second_and_core']} {card['records']} a second and core."]
     lines += ["", "## Settings", "", *(f"- {k}: {v}" for k, v in card["settings"].items())]
     lines += ["", "## Terms and limits", "", *(f"- {n}" for n in card["notes"]), ""]
     return "\n".join(lines)

@@ -124,7 +124,8 @@ def build(
                             check(should_stop, "Finished parts are kept: run the same command again.")
                             made = _sample(raster, row, col, inside, pairing, safe, encoder, part.tally)
                             if made is not None:
-                                part.add({**made[1], "json": to_json(made[0])})
+                                with part.tally.step("write"):
+                                    part.add({**made[1], "json": to_json(made[0])})
                 done.append(stem)
                 progress(min(first + _TILES, len(wanted)), len(wanted), "tiles")
     for photo in left:
@@ -134,7 +135,7 @@ def build(
         why = "; ".join(f"{reason}: {n}" for (_, reason), n in tally.dropped.items())
         raise DataError("No photograph could be paired with imagery.", f"What happened to them: {why}.")
     return write_card(
-        out, "Ground-remote pairs", tally, notes=NOTES,
+        out, "Ground-remote pairs", tally, record=("photographs", "place photograph"), notes=NOTES,
         settings={**asdict(pairing), "ground_encoder": encoder.info.id if encoder else ""},
         sources=[*(str(s).rpartition("/")[2] for s in sources), *(p.name for p in photos)],
         result={"train_tiles": counts["train"], "test_tiles": counts["test"], "photographs": sum(per_tile),
@@ -150,16 +151,18 @@ def _merge(
     per_tile: list[int] = []
     with ShardWriter(out, "train", per_shard) as train, ShardWriter(out, "test", per_shard) as test:
         for stem in stems:
-            for files in read_part(parts, stem, tally):
+            for files in tally.each("read again", read_part(parts, stem, tally)):
                 meta = json.loads(files["json"])
                 where = side(meta, pairing.test_fold, pairing.folds)
                 counts[where] += 1
                 if where == "neither":
                     tally.drop("tile", "between train and test places")
+                    tally.drop("photograph", "between train and test places", records=len(meta["photos"]))
                     continue
                 per_tile.append(len(meta["photos"]))
                 shards = train if where == "train" else test
-                shards.add(f"{shards.samples:07}", files)
+                with tally.step("into shards"):
+                    shards.add(f"{shards.samples:07}", files)
     return counts, per_tile
 
 
@@ -167,12 +170,11 @@ def _placed(sources: Sequence[Path], folder: Path | None, tally: Tally) -> list[
     """All photographs with a position."""
     kept = []
     for source in sources:
-        for found in read_photos(source, folder):
-            with tally.step("place photograph"):
-                if isinstance(found, Unplaced):
-                    tally.drop("place photograph", found.reason, found.name)
-                else:
-                    kept.append(found)
+        for found in tally.each("place photograph", read_photos(source, folder)):
+            if isinstance(found, Unplaced):
+                tally.drop("place photograph", found.reason, found.name)
+            else:
+                kept.append(found)
     return kept
 
 
@@ -216,8 +218,11 @@ def _sample(
         patch = raster.read(window, (pairing.size_px, pairing.size_px))
     if patch.valid_fraction < pairing.valid:
         tally.drop("tile", "nodata or edge", f"row {row} column {col}: {len(inside)} photographs")
+        tally.steps["photograph"] += len(inside)
+        tally.drop("photograph", "in a tile of nodata or at the edge", inside[0].photo.name, len(inside))
         return None
-    files = {"webp": webp(Image.fromarray(patch.filled()))}
+    with tally.step("compress tile"):
+        files = {"webp": webp(Image.fromarray(patch.filled()))}
     told: list[dict[str, Any]] = []
     kept: list[Image.Image] = []
     seen = HashIndex()
@@ -252,9 +257,8 @@ def _sample(
         tally.drop("tile", "no usable photograph")
         return None
     if encoder is not None:
-        with tally.step("encode photographs"):
+        with tally.step("encode photographs", len(kept)):
             vectors = encoder.encode_images(np.stack([square(image, encoder.info.image_size) for image in kept]))
-        tally.steps["encode photographs"] += len(kept) - 1
         for photo, vector in zip(told, vectors, strict=True):
             photo["vector"] = [round(float(v), 6) for v in vector]
     centre = raster.polygon(window).centroid

@@ -8,19 +8,26 @@ nothing are counted, not guessed at.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import shapely
 from pyproj import CRS
+from pyproj.exceptions import ProjError
 from shapely.geometry.base import BaseGeometry
 
-from rsvlm_core.errors import DataError, UsageError
+from rsvlm_core.errors import DataError, UsageError, first_line
 from training.build.osm import KEYS, noun_of, noun_of_value
 
-_COLUMNS = ("class", "type", "fclass", "category", "kind", "landuse", "use", "label", "subtype")
+_COLUMNS = (
+    "class", "type", "fclass", "category", "categories", "kind", "landuse", "use", "label", "subtype", "basic_category",
+)
+_NAMES = ("name:en", "names", "name")
+_OF_BUILDINGS = ("roof_shape", "num_floors", "facade_color")  # columns that Overture's buildings have, and nothing else
 _EMPTY = frozenset({"", "yes", "no", "none", "nan", "null", "unknown", "other", "unclassified", "0"})
 
 
@@ -30,7 +37,7 @@ class Landmark:
 
     Attributes:
         noun: What it is, as in `training.data.vocabulary`.
-        name: Its proper name, or an empty string.
+        name: Its proper name as the map has it, or an empty string; see `refuse_name`.
         geometry: In the CRS asked for.
     """
 
@@ -75,7 +82,7 @@ def read_landmarks(
         UsageError: There is no such column.
     """
     found: list[Landmark] = []
-    left = {"without geometry": 0, "without a usable tag": 0, "outside the imagery": 0}
+    left = {"without geometry": 0, "without a place on Earth": 0, "without a usable tag": 0, "outside the imagery": 0}
     for name, frame in _frames(path, layer):
         if frame.crs is None:
             raise DataError(f"{path}, layer {name}, has no coordinate reference system.", "Assign one in QGIS.")
@@ -84,7 +91,16 @@ def read_landmarks(
             raise UsageError(f"{path}, layer {name}, has no column {column}.", f"It has: {there}.")
         usable = frame.geometry.notna() & ~frame.geometry.is_empty
         left["without geometry"] += int((~usable).sum())
-        moved = frame[usable].to_crs(crs)
+        try:
+            moved = frame[usable].to_crs(crs)
+        except ProjError as e:
+            raise DataError(
+                f"{path}, layer {name}, lies in a reference system that does not lead to the imagery's "
+                f"({first_line(e)}).", "Assign the right one in QGIS."
+            ) from e
+        finite = np.isfinite(moved.geometry.bounds.to_numpy()).all(axis=1)
+        left["without a place on Earth"] += int((~finite).sum())
+        moved = moved[finite]
         near = moved.geometry.intersects(shapely.box(*bounds))
         left["outside the imagery"] += int((~near).sum())
         moved = moved[near]
@@ -92,12 +108,14 @@ def read_landmarks(
         records = moved[columns].to_dict("records")
         for record, geometry in zip(records, moved.geometry, strict=True):
             told = {str(k).lower(): _string(v) for k, v in record.items()}
-            noun = plain_noun(_string(record[column])) if column else _noun(told, name)
+            told |= parse_hstore(told.get("other_tags", "") or told.get("all_tags", ""))
+            dimension = int(shapely.get_dimensions(geometry))
+            noun = plain_noun(_string(record[column])) if column else _noun(told, name, dimension)
             if noun is None:
                 left["without a usable tag"] += 1
                 continue
             valid = geometry if geometry.is_valid else shapely.make_valid(geometry)
-            found.append(Landmark(noun, _proper_name(told), valid))
+            found.append(Landmark(noun, next((told[n] for n in _NAMES if told.get(n)), ""), valid))
     return found, left
 
 
@@ -121,23 +139,27 @@ def _string(value: Any) -> str:
     return "" if value is None or value != value else str(value).strip()
 
 
-def _noun(told: Mapping[str, str], layer: str) -> str | None:
-    tags = {**told, **parse_hstore(told.get("other_tags", "") or told.get("all_tags", ""))}
+def _noun(tags: Mapping[str, str], layer: str, dimension: int) -> str | None:
     noun = noun_of(tags)
     if noun is not None:
         return noun
+    building = (
+        "building" in layer.lower() or tags.get("fclass") == "building" or any(c in tags for c in _OF_BUILDINGS))
     for name in _COLUMNS:
-        if name in told:
+        if name in tags:
             # Geofabrik's and Overture's class values are OSM values without their key
-            found = noun_of_value(told[name]) or plain_noun(told[name])
+            found = noun_of_value(tags[name], dimension == 1, building) or plain_noun(tags[name])
             if found is not None:
                 return found
     generic = re.fullmatch(r"(multi)?(points?|lines?|linestrings|polygons?)|other_relations|layer\d*", layer, re.I)
-    if generic or any(name in told for name in _COLUMNS) or any(k in told for k in KEYS):
+    if generic or any(name in tags for name in _COLUMNS) or any(k in tags for k in KEYS):
         return None
     return plain_noun(layer)
 
 
-def _proper_name(told: Mapping[str, str]) -> str:
-    name = told.get("name:en") or told.get("names") or told.get("name") or ""
-    return name if 2 < len(name) <= 40 and any(c.isalpha() for c in name) else ""
+def refuse_name(name: str) -> str:
+    """Why a proper name cannot stand in an English caption; an empty string where it can."""
+    letters = [c for c in name if c.isalpha()]
+    if not letters or not 2 < len(name) <= 40:
+        return "not a name of 3 to 40 characters"
+    return "" if all("LATIN" in unicodedata.name(c, "") for c in letters) else "other script"

@@ -130,7 +130,9 @@ class HuggingFaceWriter:
         text = task(sights, count)
         tokenizer = self._pipe.tokenizer
         chat = bool(getattr(getattr(self._pipe, "processor", None) or tokenizer, "chat_template", None))
-        settings = {"max_new_tokens": self._words, "do_sample": True, "return_full_text": False}
+        # the pipeline of pictures takes what is meant for the generation apart
+        sampled = {"generate_kwargs": {"do_sample": True}} if self._see else {"do_sample": True}
+        settings = {"max_new_tokens": self._words, "return_full_text": False, **sampled}
         picture = Image.open(io.BytesIO(image)).convert("RGB") if self._see else None
         content: Any = text
         if self._see and chat:

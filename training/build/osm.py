@@ -82,6 +82,17 @@ def noun_of(tags: Mapping[str, str]) -> str | None:
     return None
 
 
-def noun_of_value(value: str) -> str | None:
-    """The noun phrase of a value whose key is not told, as in Geofabrik's `fclass` and Overture's `class`."""
-    return next((TAGS[f"{k}={value.lower()}"] for k in KEYS if f"{k}={value.lower()}" in TAGS), None)
+# what a value without its key means depends on what it stands on: `residential` is a building, a street, an area
+_LINES = ("highway", "railway", "waterway", "aeroway", "barrier", "power")
+
+
+def noun_of_value(value: str, line: bool = False, building: bool = False) -> str | None:
+    """The noun phrase of a value whose key is not told, as in Geofabrik's `fclass` and Overture's `class`.
+
+    Args:
+        value: Such as `residential`.
+        line: It is told of a line.
+        building: It is told of a building.
+    """
+    first = ("building",) if building else _LINES if line else ()
+    return next((TAGS[f"{k}={value.lower()}"] for k in (*first, *KEYS) if f"{k}={value.lower()}" in TAGS), None)

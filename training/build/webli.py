@@ -115,8 +115,7 @@ class _Worker:
 
     def run(self, unit: Unit) -> Iterator[_Kept]:
         waiting: list[tuple[Record, str, Image.Image, float]] = []
-        for found in read_unit(unit):
-            self.tally.steps["read"] += 1
+        for found in self.tally.each("read", read_unit(unit)):
             if isinstance(found, Trouble):
                 self.tally.drop("read", found.reason, found.key)
                 continue
@@ -158,9 +157,8 @@ class _Worker:
         return record, caption, image, seen.score
 
     def _overhead(self, waiting: Sequence[tuple[Record, str, Image.Image, float]]) -> Iterator[_Kept]:
-        with self.tally.step("overhead view"):
+        with self.tally.step("overhead view", len(waiting)):
             chances = self._classifier([image for _, _, image, _ in waiting])
-        self.tally.steps["overhead view"] += len(waiting) - 1
         for (record, caption, image, quality), chance in zip(waiting, chances, strict=True):
             if chance < self._settings.overhead:
                 self.tally.drop("overhead view", "not an overhead view", caption)
@@ -175,7 +173,8 @@ def _write(part: PartWriter, kept: _Kept) -> dict[str, Any]:
         "captions": [kept.caption], "url": kept.record.url, "alt_text": kept.record.text, "source": "rs_webli",
         "overhead": round(kept.overhead, 4), "quality": round(kept.quality, 4), "phash": f"{kept.hashes[0]:016x}",
     }
-    part.add({"webp": webp(kept.image), "json": to_json(meta)})
+    with part.tally.step("compress"):
+        part.add({"webp": webp(kept.image), "json": to_json(meta)})
     return {"caption": kept.caption, "hashes": [f"{h:016x}" for h in kept.hashes], "key": kept.record.key}
 
 
@@ -244,6 +243,7 @@ def _run_ray(
 ) -> None:
     """Filter units as tasks of Ray Data; `done` is called after each."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # what is built here is nobody else's business
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # a busy machine starts it slowly
     try:
         import ray
         import ray.data as ray_data
@@ -297,7 +297,7 @@ def merge(
         for number, unit in enumerate(units):
             stem = unit_part(unit)
             rows = json.loads((parts / f"{stem}.json").read_text("utf-8"))["rows"]
-            for row, files in zip(rows, read_part(parts, stem, tally), strict=True):
+            for row, files in zip(rows, tally.each("read again", read_part(parts, stem, tally)), strict=True):
                 hashes = [int(h, 16) for h in row["hashes"]]
                 with tally.step("duplicates"):
                     evaluation = against.find(hashes)
@@ -357,7 +357,8 @@ def build(
     result = merge(units, parts, out, merging, evaluation_hashes(against, merging.near), tally, progress)
     classifier = OverheadClassifier.load(*([Path(filters.classifier)] if filters.classifier else []))
     return write_card(
-        out, "RS-WebLI style set", tally, sources=[u.name for u in units], notes=NOTES,
+        out, "RS-WebLI style set", tally, record=("pictures with a text", "read"), notes=NOTES,
+        sources=[u.name for u in units],
         settings={**asdict(filters), **asdict(merging), "against": [Path(a).name for a in against]},
         result={**result, "overhead_classifier": classifier.facts},
     )

@@ -169,10 +169,10 @@ def _synonyms(noun: str) -> tuple[str, ...]:
 
 # ---- checking --------------------------------------------------------------------------------------------------
 
-@lru_cache(maxsize=1)
-def _known() -> re.Pattern[str]:
+@lru_cache(maxsize=4)
+def _known(mapped: tuple[str, ...]) -> re.Pattern[str]:
     """Every noun phrase that could be named, singular and plural, longest first."""
-    entries = {*TAGS.values(), *BARE.values(), *GENERAL_NOUNS, *(n for v in _SAME.values() for n in v)}
+    entries = {*TAGS.values(), *BARE.values(), *GENERAL_NOUNS, *(n for v in _SAME.values() for n in v), *mapped}
     entries |= {n for c in CONCEPTS.values() for n in (*c.names, *c.also)}
     forms = {normalise(f).replace("-", " ") for e in entries for f in (bare(e), plural(e))} - _HARMLESS
     return re.compile(r"\b(" + "|".join(sorted(map(re.escape, forms), key=len, reverse=True)) + r")\b")
@@ -182,16 +182,19 @@ def _known() -> re.Pattern[str]:
 _HARMLESS = frozenset(
     "center centre square course wall spring rapids works station field fields crops row rows cover nature greenery "
     "vegetation plants ground asphalt pavement shadows town city village countryside urban area built up area "
-    "building tower parking".split()
+    "building tower parking image photo view area place land part top bottom left right middle large".split()
 ) | {"urban area", "urban areas", "built up area", "built up areas", "large building"}
 
 
-def unsupported(caption: str, sights: Sequence[Sight]) -> list[str]:
+def unsupported(caption: str, sights: Sequence[Sight], mapped: Sequence[str] = ()) -> list[str]:
     """Things that a caption names though they are not known to be in view.
+
+    Only known things are noticed: those of OpenStreetMap's tags and of the training vocabulary, and what the map has.
 
     Args:
         caption: Any sentence.
         sights: What is in view; their synonyms, plurals and the words of their own names may be used.
+        mapped: Nouns of the map, here or elsewhere.
     """
     allowed: set[str] = set()
     for sight in sights:
@@ -204,4 +207,4 @@ def unsupported(caption: str, sights: Sequence[Sight]) -> list[str]:
     for sight in sights:
         if sight.name:
             text = text.replace(f" {normalise(sight.name).replace('-', ' ')} ", " ")
-    return [m for m in _known().findall(text) if m not in allowed]
+    return [m for m in _known(tuple(mapped)).findall(text) if m not in allowed]
