@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rsvlm_core.errors import DataError, ModelError, UsageError
 from tests.training.test_build_landmarks import raster_with_map, sight
 from training.build.commands import main
 from training.build.language_models import ChatWriter, HuggingFaceWriter, captions_of
 from training.build.rs_landmarks import Tiling, build
+from training.build.shardout import webp
 from training.data.shards import read_samples
 
 
@@ -76,7 +78,6 @@ def test_a_model_that_fails_is_said(model: str, monkeypatch: pytest.MonkeyPatch)
         ChatWriter("localhost", "m")
 
 
-
 WORDS = "a the church cropland near beside farmland with around of in swimming pool view aerial".split()
 
 
@@ -118,6 +119,55 @@ def test_a_model_of_hugging_face_runs_here(
     writer = HuggingFaceWriter(str(checkpoint), words=12)
     said = [writer.write(farm, b"", 2, np.random.default_rng(s)) for s in (0, 0, 1)]
     assert said[0] == said[1] != said[2] and set(said[0][0].split()) <= {*WORDS, "<unk>"}
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vision-language model of LLaVA's build with random weights, of two layers and a dozen words."""
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    folder = tmp_path_factory.mktemp("seeing")
+    words = ["<unk>", "<end>", "<image>", *WORDS]
+    plain = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
+    plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=plain, unk_token="<unk>", eos_token="<end>", pad_token="<end>",
+        additional_special_tokens=["<image>"])
+    torch.manual_seed(0)
+    small = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+    vision = transformers.CLIPVisionConfig(**small, num_hidden_layers=2, image_size=32, patch_size=16)
+    text = transformers.LlamaConfig(
+        **small, num_hidden_layers=1, vocab_size=len(words), max_position_embeddings=1024, bos_token_id=1,
+        eos_token_id=1, pad_token_id=1)
+    model = transformers.LlavaForConditionalGeneration(transformers.LlavaConfig(
+        vision_config=vision, text_config=text, image_token_id=2, vision_feature_layer=-1))
+    with torch.no_grad():  # what a picture looks like has to be heard among the words
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                weight.mul_(20)
+    model.save_pretrained(folder)
+    turns = ("{% for m in messages %}{% for c in m['content'] %}{% if c['type'] == 'image' %}<image> {% else %}"
+             "{{ c['text'] }} {% endif %}{% endfor %}{% endfor %}")
+    transformers.LlavaProcessor(
+        transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}), tokenizer,
+        patch_size=16, vision_feature_select_strategy="default", num_additional_image_tokens=1, chat_template=turns,
+    ).save_pretrained(folder)
+    return folder
+
+
+def test_a_vision_language_model_sees_the_picture(seeing: Path) -> None:
+    writer = HuggingFaceWriter(str(seeing), see=True, words=16)
+
+    def said(picture: Image.Image) -> list[list[str]]:
+        return [writer.write([sight("church")], webp(picture), 1, np.random.default_rng(s)) for s in range(4)]
+
+    first, second = (Image.new("RGB", (64, 64), colour) for colour in ("red", "blue"))
+    once = said(first)
+    assert once == said(first) and len({str(c) for c in once}) > 1, "drawn, and again by the same draw"
+    assert once != said(second), "another picture"
+    assert {w for c in once for line in c for w in line.split()} <= {*WORDS, "<unk>"} and any(once)
 
 
 def test_language_models_that_cannot_be_used(tmp_path: Path) -> None:
