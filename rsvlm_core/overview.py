@@ -19,7 +19,7 @@ from rsvlm_core import style
 from rsvlm_core.errors import OutputError
 from rsvlm_core.imagery.patch import Window
 from rsvlm_core.imagery.raster import Raster
-from rsvlm_core.scratch import beside, publish
+from rsvlm_core.scratch import whole
 
 _MAP_LONG, _MAP_SHORT = 1080, 640  # longer side of the map at most, and the least height of the page
 _CHIP, _GAP, _MARGIN, _HEADER = 208, 14, 22, 70
@@ -309,9 +309,8 @@ def _fit(text: str, width: float, size: int) -> str:
 
 def _save(page: Image.Image, out: Path) -> Path:
     try:
-        with beside(out) as folder:
-            page.save(folder / "part.png", optimize=True)
-            publish(folder / "part.png", out)
+        with whole(out) as part:
+            page.save(part, format="PNG", optimize=True)
     except OSError as error:
         raise OutputError(f"{out} could not be written ({error.strerror or error}).", "Write elsewhere.") from error
     return out

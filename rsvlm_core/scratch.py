@@ -1,4 +1,4 @@
-"""Private folders to work in, beside an output or in the temporary folder, that no killed run leaves for ever."""
+"""Files that appear whole, and private folders to work in that no killed run leaves for ever."""
 
 from __future__ import annotations
 
@@ -24,6 +24,31 @@ def beside(out: Path) -> Iterator[Path]:
     """
     with scratch(out.parent, f".{out.name[:24]}-") as folder:
         yield folder
+
+
+@contextmanager
+def whole(out: Path) -> Iterator[Path]:
+    """A path to write a file to, with the suffix of `out`, whose place it takes in one step at the end.
+
+    After an error what was written goes away; what a killed run left goes when the file is written again.
+
+    Raises:
+        OSError: It cannot be put there; what was there is unchanged.
+    """
+    with beside(out) as folder:
+        part = folder / f"part{out.suffix.lower()}"  # a long name would leave no room for what SQLite appends
+        yield part
+        publish(part, out)
+
+
+def write_text(out: Path, text: str) -> None:
+    """Write a text in UTF-8, whole.
+
+    Raises:
+        OSError: It cannot be; what was there is unchanged.
+    """
+    with whole(out) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 @contextmanager

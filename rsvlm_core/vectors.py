@@ -18,7 +18,7 @@ import pyogrio
 
 from rsvlm_core import style
 from rsvlm_core.errors import OutputError, UsageError
-from rsvlm_core.scratch import beside, publish
+from rsvlm_core.scratch import whole
 
 Layer = Literal["hits", "masks", "classes"]
 SUFFIXES = (".gpkg", ".geojson", ".parquet")
@@ -89,8 +89,7 @@ def write_vector(gdf: gpd.GeoDataFrame, out: Path, layer: Layer, metadata: Mappi
     notes = {k: v if isinstance(v, str) else json.dumps(v, default=str) for k, v in metadata.items()}
     suffix = out.suffix.lower()
     try:
-        with beside(out) as folder:
-            part = folder / f"part{suffix}"
+        with whole(out) as part:
             if suffix == ".gpkg":
                 _write_gpkg(gdf, part, layer, notes)
             elif suffix == ".geojson":
@@ -99,7 +98,6 @@ def write_vector(gdf: gpd.GeoDataFrame, out: Path, layer: Layer, metadata: Mappi
                 _write_parquet(gdf, part, notes)
             if suffix == ".gpkg" and out.exists():
                 _refuse_if_open(out)  # again: the work before may have taken minutes
-            publish(part, out)
     except (OSError, sqlite3.Error, pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError) as error:
         raise OutputError(
             f"{out} could not be written ({_reason(error)}).",
@@ -162,13 +160,13 @@ def _check_whole(gpkg: Path, layer: str, rows: int, extensions: Sequence[str]) -
         sqlite3.Error: Something is missing or damaged.
     """
     with closing(sqlite3.connect(gpkg)) as db:
-        whole = db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        sound = db.execute("PRAGMA quick_check").fetchone() == ("ok",)
         for table in (layer, f"rtree_{layer}_geom"):  # the names are ours
-            whole = whole and db.execute(f'SELECT count(*) FROM "{table}"').fetchone() == (rows,)  # noqa: S608 # nosec
+            sound = sound and db.execute(f'SELECT count(*) FROM "{table}"').fetchone() == (rows,)  # noqa: S608 # nosec
         for extension in extensions:
             found = db.execute("SELECT count(*) FROM gpkg_extensions WHERE extension_name = ?", (extension,)).fetchone()
-            whole = whole and found != (0,)
-    if not whole:
+            sound = sound and found != (0,)
+    if not sound:
         raise sqlite3.DatabaseError("it came out incomplete")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from rsvlm_core.model.encoder import UInt8
+from rsvlm_core.scratch import beside, publish
 from training.data.places import side
 from training.data.shards import read_samples
 from training.recipe import SetSpec
@@ -76,25 +76,23 @@ def left_out(meta: Mapping[str, Any], spec: SetSpec) -> bool:
 
 
 def _build(paths: Sequence[Path], spec: SetSpec, folder: Path) -> None:
+    """Decode a set's samples into `images.u8`, `labels.u8` where any has a label, and `meta.json`."""
     folder.mkdir(parents=True, exist_ok=True)
-    temp = [folder / f"{n}.{os.getpid()}" for n in ("images", "labels", "meta")]
     meta: list[dict[str, Any]] = []
     any_label = False
-    with temp[0].open("wb") as images, temp[1].open("wb") as labels:
-        for sample in read_samples(paths):
-            if left_out(sample.meta, spec):
-                continue
-            original = sample.pil()
-            images.write(centre_square(original, spec.size, Image.Resampling.BICUBIC).tobytes())
-            label = sample.label_array()
-            any_label |= label is not None
-            mask = Image.fromarray(label) if label is not None else Image.new("L", original.size, 255)
-            labels.write(centre_square(mask, spec.size, Image.Resampling.NEAREST).tobytes())
-            meta.append({**sample.meta, "_size": original.size})
-    temp[2].write_text(json.dumps(meta), "utf-8")
-    os.replace(temp[0], folder / "images.u8")
-    if any_label:
-        os.replace(temp[1], folder / "labels.u8")
-    else:
-        temp[1].unlink()
-    os.replace(temp[2], folder / "meta.json")  # last: a bank is complete when this is there
+    with beside(folder / "bank") as parts:
+        with (parts / "images.u8").open("wb") as images, (parts / "labels.u8").open("wb") as labels:
+            for sample in read_samples(paths):
+                if left_out(sample.meta, spec):
+                    continue
+                original = sample.pil()
+                images.write(centre_square(original, spec.size, Image.Resampling.BICUBIC).tobytes())
+                label = sample.label_array()
+                any_label |= label is not None
+                mask = Image.fromarray(label) if label is not None else Image.new("L", original.size, 255)
+                labels.write(centre_square(mask, spec.size, Image.Resampling.NEAREST).tobytes())
+                meta.append({**sample.meta, "_size": original.size})
+        (parts / "meta.json").write_text(json.dumps(meta), "utf-8")
+        # A bank is complete when it has meta.json, which therefore comes last.
+        for name in ("images.u8", *(["labels.u8"] if any_label else []), "meta.json"):
+            publish(parts / name, folder / name)

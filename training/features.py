@@ -14,7 +14,6 @@ import hashlib
 import io
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from torch import Tensor, nn
 from rsvlm_core.errors import UsageError
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.vision import TimmTrunk
-from rsvlm_core.scratch import reserve
+from rsvlm_core.scratch import reserve, whole
 from training.augment import CLOSEST, View, colour, random_view, take_views
 from training.bank import ImageBank
 
@@ -111,15 +110,11 @@ def kept(
     place = folder / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     if not (place / "complete").is_file():
         place.mkdir(parents=True, exist_ok=True)
-        temp = place / f"maps.{os.getpid()}"
-        try:
-            reserve(temp, math.prod(shape) * 2)
-            out: NDArray[np.float16] = np.memmap(temp, np.float16, "r+", shape=shape)
+        with whole(place / "maps.f16") as part:
+            reserve(part, math.prod(shape) * 2)
+            out: NDArray[np.float16] = np.memmap(part, np.float16, "r+", shape=shape)
             fill(out)
             del out
-            os.replace(temp, place / "maps.f16")
-        finally:
-            temp.unlink(missing_ok=True)
         (place / "complete").touch()
     return np.memmap(place / "maps.f16", np.float16, "r", shape=shape)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -24,6 +23,7 @@ from rsvlm_core.model.checkpoint import load_mammut
 from rsvlm_core.model.encoder import SMOOTH_WINDOW
 from rsvlm_core.model.graphs import CAPTION, DENSE, IMAGE, NEXT, SMOOTH, TEXT, WEIGHTS
 from rsvlm_core.model.mammut import Mammut
+from rsvlm_core.scratch import whole
 
 OPSET = 17
 _BIG = 1024  # elements; constants of the architecture are smaller, and stay in the graph
@@ -124,9 +124,8 @@ def write_graphs(model: Mammut, folder: Path) -> list[Path]:
         _same_padding(proto)
         _without_weights(proto, model)
         path = folder / f"{name}.onnx"
-        temp = folder / f".{name}.{os.getpid()}.onnx"
-        temp.write_bytes(proto.SerializeToString())
-        os.replace(temp, path)
+        with whole(path) as part:
+            part.write_bytes(proto.SerializeToString())
         written.append(path)
     return written
 

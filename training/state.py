@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from rsvlm_core.errors import DataError, OutputError, first_line
+from rsvlm_core.scratch import whole
 
 
 def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write beside and rename, so that a killed run leaves the older state whole.
+    """Write a state; a run that is killed meanwhile leaves the older one whole.
 
     Raises:
         OutputError: There is no room; the older state is whole.
     """
-    temp = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        torch.save(state, temp)
-        os.replace(temp, path)
+        with whole(path) as part:
+            torch.save(state, part)
     except (OSError, RuntimeError) as error:  # torch's own writer raises the latter
-        temp.unlink(missing_ok=True)
         older = "what it held before is whole" if path.exists() else "nothing was saved before"
         raise OutputError(
             f"{path} cannot be written ({first_line(error)}); {older}.", "Free some space and go on."

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsvlm_core.index.exact import ranked, top_rows
-from rsvlm_core.index.files import write_whole
+from rsvlm_core.index.files import write_text_whole, write_whole
 from rsvlm_core.index.maps import Content, content
 from rsvlm_core.model.encoder import Float32
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
@@ -158,8 +158,7 @@ def make_lists(
     (folder / NOTE).unlink(missing_ok=True)
     write_whole(folder / FILE, lambda path: faiss.write_index(index, str(path)))
     lists = Lists(content(parts), rows, count, probes, recall)
-    text = json.dumps(asdict(lists))
-    write_whole(folder / NOTE, lambda path: _write_text(path, text))
+    write_text_whole(folder / NOTE, json.dumps(asdict(lists)))
     return lists
 
 
@@ -189,7 +188,3 @@ def _candidates(index: Any, query: Float32, k: int, probes: int, mask: Mask | No
     index.parallel_mode = 1 if len(query) == 1 else 0  # threads share the lists of one query, or the queries
     _, found = index.search(np.ascontiguousarray(query), min(index.ntotal, max(_LEAST, _MORE * k)), params=parameters)
     return [np.sort(rows[rows >= 0]).astype(np.int64) for rows in found]
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rsvlm_core.errors import OutputError
+from rsvlm_core.scratch import publish
 
 MANIFEST = "collection.json"
 PARTS = "parts"
@@ -25,6 +26,9 @@ def part_name(number: int) -> str:
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it there in one step.
 
+    Unlike `scratch.whole` it makes no folder of its own for each of thousands of parts: the index's only writer sweeps
+    up what killed ones left (`leftovers`).
+
     Raises:
         OutputError: It cannot be written; what was there is unchanged.
     """
@@ -32,9 +36,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     try:
         temporary.unlink(missing_ok=True)  # a link of that name would be written through
         write(temporary)
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
+        publish(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise OutputError(
@@ -44,6 +46,19 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_text_whole(path: Path, text: str) -> None:
+    """`write_whole` of a text in UTF-8.
+
+    Raises:
+        OutputError: It cannot be written; what was there is unchanged.
+    """
+    write_whole(path, lambda temporary: _fill(temporary, text))
+
+
+def _fill(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def leftovers(folder: Path) -> list[Path]:

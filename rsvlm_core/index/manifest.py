@@ -18,7 +18,7 @@ from rsvlm_core import __version__
 from rsvlm_core.errors import SearchIndexError
 from rsvlm_core.imagery.projecting import LONLAT, project_one
 from rsvlm_core.imagery.stretch import Stretch
-from rsvlm_core.index.files import MANIFEST, PARTS, part_name, write_whole
+from rsvlm_core.index.files import MANIFEST, PARTS, part_name, write_text_whole
 from rsvlm_core.model.encoder import ModelInfo
 
 FORMAT_VERSION = 1
@@ -200,8 +200,7 @@ class IndexManifest:
         Raises:
             OutputError: It cannot be written.
         """
-        text = json.dumps(self.to_json(folder), indent=1)
-        write_whole(folder / MANIFEST, lambda path: _write_text(path, text))
+        write_text_whole(folder / MANIFEST, json.dumps(self.to_json(folder), indent=1) + "\n")
 
     def to_json(self, folder: Path) -> dict[str, Any]:
         """The STAC collection."""
@@ -293,10 +292,6 @@ class IndexManifest:
 def _shown(error: Exception) -> str:
     text = repr(error)
     return text if len(text) <= 200 else f"{text[:197]}..."
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _lonlat_box(sources: tuple[Source, ...]) -> list[float]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsvlm_core.errors import OutputError
-from rsvlm_core.index.files import write_whole
+from rsvlm_core.index.files import write_text_whole, write_whole
 from rsvlm_core.index.parts import count_rows, damaged
 
 Content = list[list[object]]
@@ -68,8 +68,7 @@ def load_map(
         # first forget what the old map was made of, so that being killed in between cannot pair new with old
         (folder / f"{name}.json").unlink(missing_ok=True)
         write_whole(folder / f"{name}.npy", fill)
-        note = json.dumps({"parts": made_of, "rows": rows})
-        write_whole(folder / f"{name}.json", lambda path: _note(path, note))
+        write_text_whole(folder / f"{name}.json", json.dumps({"parts": made_of, "rows": rows}))
     except (OSError, OutputError):  # a folder that may only be read, or a map that another process holds open
         pass
     found = _mapped(folder, name, made_of, dtype, width)
@@ -89,7 +88,3 @@ def _mapped(
         return None
     fits = values.shape == (sum(rows), *width) and values.dtype == dtype
     return (values, rows) if fits and len(rows) == len(made_of) else None
-
-
-def _note(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
+import struct
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from safetensors.numpy import save_file
+from numpy.typing import NDArray
+from safetensors.numpy import save
 from torch import Tensor
 
-from rsvlm_core.errors import ModelError
+from rsvlm_core.errors import ModelError, first_line
 from rsvlm_core.model.folder import AGAIN, FORMAT, WEIGHTS, Card, file_sha256, read_arrays, read_config
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.quantise import quantise
 from rsvlm_core.model.tokenizer import Tokenizer, load_tokenizer
+from rsvlm_core.scratch import whole, write_text
 
 
 def save_mammut(
@@ -33,12 +38,11 @@ def save_mammut(
     state = {k: v.detach().cpu().contiguous().float().numpy() for k, v in model.state_dict().items()}
     state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
     weights = quantise(state) if int8 else state
-    temp = folder / f".model.{os.getpid()}.safetensors"
-    save_file(weights, temp, metadata={"format": "pt", "rsvlm": str(FORMAT)})
-    temp.chmod(0o644)  # the writer makes it private; a model is for everyone who may read the folder
-    os.replace(temp, folder / WEIGHTS)
+    with whole(folder / WEIGHTS) as part:
+        _write_weights(part, weights)
     if tokenizer_file is not None:
-        (folder / "tokenizer.json").write_bytes(tokenizer_file.read_bytes())
+        with whole(folder / "tokenizer.json") as part:
+            part.write_bytes(tokenizer_file.read_bytes())
     raw = {
         "format": FORMAT,
         "name": card.name,
@@ -48,9 +52,23 @@ def save_mammut(
         "sha256": file_sha256(folder / WEIGHTS),
         **model.cfg.to_dict(),
     }
-    temp = folder / f".config.{os.getpid()}.json"
-    temp.write_text(json.dumps(raw, indent=1) + "\n", "utf-8")
-    os.replace(temp, folder / "config.json")
+    write_text(folder / "config.json", json.dumps(raw, indent=1) + "\n")
+
+
+def _write_weights(path: Path, weights: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write a safetensors file whose header is sorted, so that equal weights give equal bytes and one sha256.
+
+    The library's own header follows the random order of a hash table; the tensors behind it lie where they did.
+    """
+    file = save(dict(weights), metadata={"format": "pt", "rsvlm": str(FORMAT)})
+    (length,) = struct.unpack_from("<Q", file)
+    raw: dict[str, Any] = json.loads(file[8 : 8 + length])
+    names = sorted(raw, key=lambda name: (raw[name].get("data_offsets", []), name))
+    header = json.dumps({name: dict(sorted(raw[name].items())) for name in names}, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors begin at multiples of eight
+    with path.open("wb") as out:
+        out.write(struct.pack("<Q", len(header)) + header)
+        out.write(memoryview(file)[8 + length :])
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -75,8 +93,7 @@ def load_mammut(folder: Path) -> tuple[Mammut, Tokenizer]:
         with torch.device("meta"):
             model = Mammut(config)
     except Exception as error:  # sizes that do not fit each other, a trunk that nobody knows: each library has its kind
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"The configuration in {folder} makes no model: {reason}.", AGAIN) from None
+        raise ModelError(f"The configuration in {folder} makes no model: {first_line(error)}.", AGAIN) from None
     model.visual.mean, model.visual.std = (
         torch.tensor(v).view(1, 3, 1, 1) for v in (config.vision.mean, config.vision.std)
     )

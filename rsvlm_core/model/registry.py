@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from rsvlm_core.errors import ModelError, OutputError, UsageError
 from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.model.folder import folder_info
 from rsvlm_core.model.runtime import ONNX, choose, need_torch
+from rsvlm_core.scratch import write_text
 from rsvlm_core.settings import cache_dir, weights_dir
 
 BUNDLED = "bundled"
@@ -42,11 +42,9 @@ def add_model(name: str, target: str) -> ModelInfo:
     info = model_info(str(path.resolve()) if path.exists() else target)
     models = {**added_models(), name: str(path.resolve()) if path.exists() else target}
     file = _added_file()
-    temp = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        temp.write_text(json.dumps(models, indent=1), "utf-8")
-        os.replace(temp, file)
+        write_text(file, json.dumps(models, indent=1))
     except OSError as error:
         raise OutputError(
             f"{file} cannot be written: {error.strerror}.",

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rsvlm_core.errors import OutputError
+from rsvlm_core.scratch import write_text
 
 
 def write_json(document: Mapping[str, Any], path: Path) -> None:
-    """Write by rename, so that a killed run leaves no half document. `-` is stdout."""
+    """Write a document, whole; `-` is stdout.
+
+    Raises:
+        OutputError: It cannot be written; what was there is unchanged.
+    """
     text = json.dumps(document, indent=2, ensure_ascii=False)
     if str(path) == "-":
         print(text)
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, text + "\n")
     except OSError as e:
         raise OutputError(f"{path} cannot be written ({e.strerror}).", "Choose another --json.") from e
 
