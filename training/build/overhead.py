@@ -124,10 +124,10 @@ def weather(image: Image.Image, rng: np.random.Generator, crop: float) -> Image.
 
 
 def distinct(
-    images: Iterable[tuple[str, Callable[[], Image.Image]]], limit: int | None = None
+    images: Iterable[tuple[str, Callable[[], Image.Image]]], limit: int, seen: HashIndex
 ) -> list[tuple[str, Image.Image]]:
     """The images that are no near-duplicates of earlier ones (wallpapers come in many sizes), without broken ones."""
-    seen, kept = HashIndex(), []
+    kept: list[tuple[str, Image.Image]] = []
     for name, load in images:
         try:
             image = load()
@@ -138,7 +138,7 @@ def distinct(
         if seen.find(hashes) is None:
             seen.add(hashes[0], name)
             kept.append((name, image))
-        if limit is not None and len(kept) >= limit:
+        if len(kept) >= limit:
             break
     return kept
 
@@ -172,11 +172,13 @@ def fit(overhead: Float32, other: Float32, decay: float = 3e-3, steps: int = 60)
 
 
 def measure(p_overhead: NDArray[np.float64], p_other: NDArray[np.float64], threshold: float = 0.5) -> dict[str, float]:
-    """Precision and recall of "overhead", both classes weighing the same, and how often each is recognised."""
-    hit, false = float((p_overhead >= threshold).mean()), float((p_other >= threshold).mean())
+    """Precision and recall of "overhead": of these pictures, and with both classes weighing the same."""
+    hits, mistakes = p_overhead >= threshold, p_other >= threshold
+    hit, false = float(hits.mean()), float(mistakes.mean())
     return {
-        "recall": hit, "false_positive_rate": false, "precision_balanced": hit / (hit + false) if hit + false else 0.0,
-        "accuracy_balanced": (hit + 1 - false) / 2,
+        "recall": hit, "false_positive_rate": false,
+        "precision": float(hits.sum() / max(1, hits.sum() + mistakes.sum())),
+        "precision_balanced": hit / (hit + false) if hit + false else 0.0, "accuracy_balanced": (hit + 1 - false) / 2,
         "overhead_images": float(len(p_overhead)), "other_images": float(len(p_other)),
     }
 
@@ -185,7 +187,7 @@ def train(
     overhead: Sequence[str | Path], other: Sequence[str | Path], test_overhead: Sequence[str | Path],
     test_other: Sequence[str | Path], *, limit: int = 500, crops: int = 12, seed: int = 0,
 ) -> OverheadClassifier:
-    """Train on some sources and measure on others, which share no image with them.
+    """Train on some sources and measure on others; a test image that is nearly one of training is left out.
 
     Args:
         overhead: Folders, tars or shards of overhead images; at most `limit` distinct images of each.
@@ -199,32 +201,43 @@ def train(
     Raises:
         DataError: A source has no usable image.
     """
-    rng = np.random.default_rng(seed)
+    rng, seen = np.random.default_rng(seed), HashIndex()
+    pictures = {"overhead": _gather(overhead, limit, rng, seen), "other": _gather(other, limit, rng, seen)}
+    numbers = {name: sum(map(len, found.values())) for name, found in pictures.items()}
+    views = {"other": crops, "overhead": max(1, crops * numbers["other"] // numbers["overhead"])}
     x = {}
-    pictures = {"overhead": _gather(overhead, limit, rng), "other": _gather(other, limit, rng)}
-    views = {"other": crops, "overhead": max(1, crops * len(pictures["other"]) // max(1, len(pictures["overhead"])))}
     for name, found in pictures.items():
         # a small part of a photograph can be anything: views of the other class show at least half of it
         crop = 0.5 if name == "other" else 0.35
-        x[name] = features([weather(image, rng, crop) for image in found for _ in range(views[name])])
+        x[name] = features([
+            weather(image, rng, crop) for images in found.values() for image in images for _ in range(views[name])])
     classifier = fit(x["overhead"], x["other"])
-    tests = {"overhead": _gather(test_overhead, limit, rng), "other": _gather(test_other, limit, rng)}
-    chances = {name: classifier(found) for name, found in tests.items()}
+    chances = {
+        name: {source: classifier(images) for source, images in _gather(sources, limit, rng, seen).items()}
+        for name, sources in (("overhead", test_overhead), ("other", test_other))}
+    together = {name: np.concatenate(list(of.values())) for name, of in chances.items()}
     classifier.facts = {
-        "trained_on": {k: [Path(s).name for s in v] for k, v in (("overhead", overhead), ("other", other))},
-        "trained_images": {k: len(v) for k, v in pictures.items()},
-        "tested_on": {k: [Path(s).name for s in v] for k, v in (("overhead", test_overhead), ("other", test_other))},
-        "test": measure(chances["overhead"], chances["other"]),
+        "settings": {"limit": limit, "crops": crops, "seed": seed},
+        "trained_on": {k: list(v) for k, v in pictures.items()},
+        "trained_images": numbers,
+        "tested_on": {k: {source: len(p) for source, p in v.items()} for k, v in chances.items()},
+        "test": measure(together["overhead"], together["other"]),
+        "called_overhead": {
+            source: round(float((p >= 0.5).mean()), 3) for v in chances.values() for source, p in v.items()},
     }
     return classifier
 
 
-def _gather(sources: Sequence[str | Path], limit: int, rng: np.random.Generator) -> list[Image.Image]:
-    found: list[Image.Image] = []
+def _gather(
+    sources: Sequence[str | Path], limit: int, rng: np.random.Generator, seen: HashIndex
+) -> dict[str, list[Image.Image]]:
+    """Distinct images by source, none of them in `seen`, where they are added."""
+    found = {}
     for source in sources:
         items = list_images([source])
         chosen = [items[i] for i in sorted(rng.permutation(len(items))[: 2 * limit])]
-        found += [image for _, image in distinct(((i.image.name, i.pil) for i in chosen), limit)]
-    if not found:
-        raise DataError(f"No usable image in {', '.join(map(str, sources))}.", "Check the folders.")
+        name = "/".join(Path(source).absolute().parts[-2:])
+        found[name] = [image for _, image in distinct(((i.image.name, i.pil) for i in chosen), limit, seen)]
+        if not found[name]:
+            raise DataError(f"{source} has no usable image that others do not have.", "Check the folder.")
     return found
