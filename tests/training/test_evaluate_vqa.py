@@ -10,6 +10,7 @@ import pytest
 from rsvlm_core.errors import DataError
 from tests.fakes import FakeEncoder
 from tests.training.scenes import encode, picture, write_folder, write_tar
+from training.evaluate import questions as every_set
 from training.evaluate.commands import main
 from training.evaluate.images import list_images
 from training.evaluate.segmentation import read_masked
@@ -94,6 +95,26 @@ def test_command_asks_the_product(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["vqa", "--images", str(source), *options], lambda *a: FakeEncoder()) == 0
     found = json.loads(out.read_text())
     assert found["program_route"]["questions"] == 6 and "caption_route" not in found
+
+
+def test_all_sets_by_one_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sets that are there are asked about, by both routes; those that are not are named."""
+    monkeypatch.setenv("RSVLM_DATA", str(tmp_path))
+    monkeypatch.setattr(every_set, "load_encoder", lambda *a: FakeEncoder())
+    assert every_set.main([]) == 2 and "RSVLM_DATA" in capsys.readouterr().err
+    files = {}
+    for k, (colour, name) in enumerate([("red", "red"), ("blue", "blue")] * 3):
+        files |= {f"{k}.png": picture(colour, (64, 64)), f"{k}.json": json.dumps({"class": name}).encode()}
+    (tmp_path / "data" / "rsicd").mkdir(parents=True)
+    write_tar(tmp_path / "data" / "rsicd" / "val-000.tar", files)
+    out = tmp_path / "o.json"
+    assert every_set.main(["--limit", "8", "--json", str(out)]) == 0
+    assert "| presence | RSICD val | 8 | 100.0 | 100.0 | 50.0 |" in capsys.readouterr().out.splitlines()
+    found = json.loads(out.read_text())
+    assert list(found["sets"]) == ["RSICD val"] and len(found["missing"]) == len(every_set.SETS) - 1
+    assert every_set.main(["--only", "traffic"]) == 2
 
 
 def test_mask_shares_become_comparisons(tmp_path: Path) -> None:
