@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rsvlm_core import __version__
-from rsvlm_core.errors import RsvlmError, first_line
+from rsvlm_core.errors import RsvlmError, first_line, kind_and_line
 from rsvlm_core.machine import threads
 from rsvlm_core.settings import cache_dir, home_dir, weights_dir
 
@@ -164,7 +164,7 @@ def _package(name: str, module: str) -> Finding:
     try:
         import_module(module)
     except Exception as error:  # whatever an import can raise is the finding
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = kind_and_line(error)
         return Finding(
             name, "fault", f"{version} does not load ({reason})",
             f"Run: python -m pip install --force-reinstall {name}",
@@ -263,5 +263,5 @@ def _smoke(encoders: Encoders, model: str | None, device: str, runtime: str | No
     except RsvlmError as error:
         return Finding("smoke embedding", "fault", error.message, error.remedy)
     except Exception as error:  # whatever the model's libraries raise is the finding
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = kind_and_line(error)
         return Finding("smoke embedding", "fault", reason, "See the faults above; else try --device cpu.")

@@ -13,6 +13,11 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:200]
 
 
+def kind_and_line(error: BaseException) -> str:
+    """The same of an exception that nobody expected: its name comes first."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 class RsvlmError(Exception):
     """Something a person can mend.
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from rsvlm_core.cli.parser import Command
 from rsvlm_core.cli.stop import StopOnInterrupt
-from rsvlm_core.errors import OutputError, RsvlmError, Stopped, UsageError, one_line
+from rsvlm_core.errors import OutputError, RsvlmError, Stopped, UsageError, kind_and_line, one_line
 
 
 def run(command: Command, args: Namespace) -> int:
@@ -80,7 +80,7 @@ def _guarded(args: Namespace, work: Callable[[StopOnInterrupt], int]) -> int:
             elif isinstance(error, MemoryError):
                 told = RsvlmError("There is not enough memory.", "Close other programs, or take a smaller extent.")
             else:
-                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                reason = kind_and_line(error)
                 told = _Fault(f"A fault in rsvlm: {reason}.", "RSVLM_DEBUG=1 shows where; please report it.")
     if trace:
         print(trace, file=sys.stderr, end="")

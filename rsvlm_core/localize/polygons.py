@@ -217,7 +217,11 @@ def place(geometries: Sequence[Any], transform: Affine) -> list[Any]:
 
 
 def ellipsoidal_areas(geometries: Sequence[Any], crs: CRS) -> NDArray[np.float64]:
-    """[N] areas in square metres on the ellipsoid of `crs`, whatever its units; edges are geodesics."""
+    """[N] areas in square metres on the ellipsoid of `crs`, whatever its units; edges are geodesics.
+
+    Raises:
+        ValueError: The CRS has no ellipsoid.
+    """
     if not len(geometries):
         return np.zeros(0)
     flat = CRS(crs).to_2d()

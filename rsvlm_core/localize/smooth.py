@@ -85,6 +85,9 @@ def smooth_attention_windows(
 
     Returns:
         [B, h, w, D] float32, the mean of unit vectors; its norm is at most one and below one where windows disagree.
+
+    Raises:
+        ValueError: There is no window.
     """
     if not windows:
         raise ValueError("at least one window")

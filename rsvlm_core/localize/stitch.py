@@ -124,6 +124,9 @@ class CellGrid:
         Args:
             side: Cells of a window's side; smaller where the grid is.
             overlap: Least number of cells that neighbours share.
+
+        Raises:
+            UsageError: There would be more windows than anyone means.
         """
         rows, cols = min(side, self.rows), min(side, self.cols)
         step = max(1, side - overlap)

@@ -89,7 +89,11 @@ class MammutConfig:
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> MammutConfig:
-        """Build from open_clip-style JSON; unknown fields are an error, so that a typo cannot hide."""
+        """Build from open_clip-style JSON; unknown fields are an error, so that a typo cannot hide.
+
+        Raises:
+            ModelError: A field is unknown, missing, or of no use.
+        """
         try:
             vision: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["vision_cfg"].items()}
             config = cls(

@@ -101,7 +101,12 @@ class OpenClipEncoder:
 
     @torch.inference_mode()
     def encode_patches(self, images: UInt8, method: str = "auto") -> Float32:
-        """[B, H, W, 3] uint8 -> [B, H/p, W/p, D]; training-free patch features of the image transformer."""
+        """[B, H, W, 3] uint8 -> [B, H/p, W/p, D] float32; training-free patch features of the image transformer.
+
+        Raises:
+            ModelError: The image tower is no transformer.
+            UsageError: There is no such method.
+        """
         from rsvlm_core.localize.attention_edits import patch_features
         from rsvlm_core.localize.methods import EDITS
 
@@ -121,7 +126,7 @@ class OpenClipEncoder:
         return np.concatenate(out)
 
     def caption(self, images: UInt8, prompt: str = "") -> list[str]:
-        """Not available; only our own models write captions."""
+        """Always a ModelError: only our own models write captions."""
         raise ModelError(f"The model {self.info.id} cannot write captions.", "Use the bundled model.")
 
 

@@ -66,7 +66,11 @@ def quantise(state: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def dequantise(state: Mapping[str, Array]) -> dict[str, Array]:
-    """Inverse of `quantise`: float32 for every weight; also takes states that were never quantised."""
+    """Inverse of `quantise`: float32 for every weight; also takes states that were never quantised.
+
+    Raises:
+        ValueError: Codes and scales do not fit each other.
+    """
     out: dict[str, Array] = {}
     for key, value in state.items():
         if key.endswith(SCALE):

@@ -145,6 +145,9 @@ def load_tokenizer(kind: str, folder: Path | None) -> Tokenizer:
     Args:
         kind: "clip" or "wordpiece".
         folder: Where `tokenizer.json` lies, for "wordpiece".
+
+    Raises:
+        ModelError: There is no such tokenizer, or its file cannot be read.
     """
     if kind == "clip":
         return ClipBpe()

@@ -72,7 +72,11 @@ class TorchEncoder:
 
     @torch.inference_mode()
     def encode_patches(self, images: UInt8, method: str = "auto") -> Float32:
-        """[B, H, W, 3] uint8 -> [B, H/stride, W/stride, D] float32 unit norm; see `Encoder.encode_patches`."""
+        """[B, H, W, 3] uint8 -> [B, H/stride, W/stride, D] float32 unit norm; see `Encoder.encode_patches`.
+
+        Raises:
+            UsageError: There is no such method.
+        """
         if method not in METHODS or method in ("tiles", "cross"):
             raise UsageError(f"There is no patch method '{method}'.", f"Use one of {', '.join(OWN[:-1])}.")
         visual, stride = self.model.visual, self.info.patch_stride
@@ -104,7 +108,7 @@ class TorchEncoder:
         return np.concatenate(out)
 
     def caption(self, images: UInt8, prompt: str = "") -> list[str]:
-        """[B, S, S, 3] uint8 -> B sentences, by beam search."""
+        """[B, S, S, 3] uint8 -> B sentences, by beam search. ModelError where `info.can_caption` is false."""
         if not self.info.can_caption:
             raise ModelError(f"The model {self.info.id} cannot write captions.", "Use the bundled model.")
         head = self.tokenizer.pieces(prompt) if prompt.strip() else []

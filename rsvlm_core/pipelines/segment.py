@@ -88,6 +88,9 @@ def segment_array(
         gsd: Metres per pixel at which the model looks, one or several; None for what suits the model.
         valid: [H, W] bool; None where all is.
         window_px: Side of a window in pixels that the model sees; None for what suits it.
+
+    Raises:
+        UsageError: Texts, threshold, method or refinement cannot be used.
     """
     if refine not in ("none", "edges"):
         raise UsageError(f"Arrays cannot be refined by {refine!r}.", "Choose none or edges.")

@@ -86,7 +86,11 @@ class Caption:
 
 
 def sentences(meta: Meta) -> list[str]:
-    """The sample's own sentences, distinct after normalisation, as written, in order."""
+    """The sample's own sentences, distinct after normalisation, as written, in order.
+
+    Raises:
+        DataError: `captions` is no list of texts.
+    """
     found: dict[str, str] = {}
     raw = meta.get("captions") or []
     if isinstance(raw, str) or not all(isinstance(s, str) for s in raw):

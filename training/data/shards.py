@@ -68,7 +68,11 @@ def decode_image(data: bytes, name: str) -> Image.Image:
 
 
 def decode_label(data: bytes, name: str) -> UInt8:
-    """Decode a label file to [H, W] uint8; palette images give their indices."""
+    """Decode a label file to [H, W] uint8; palette images give their indices.
+
+    Raises:
+        DataError: It cannot be decoded.
+    """
     try:
         with Image.open(io.BytesIO(data)) as opened:
             return np.asarray(opened if opened.mode in ("P", "L") else opened.convert("L"), dtype=np.uint8)

@@ -146,7 +146,15 @@ def best_constant(
 
 
 def report(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, object]:
-    """The JSON document: both scores, distinct ratio, mean length, and the best constant caption."""
+    """The JSON document: both scores, distinct ratio, mean length, and the best constant caption.
+
+    Args:
+        candidates: One an image.
+        references: Of each image, at least one.
+
+    Raises:
+        DataError: There are none.
+    """
     if not candidates:
         raise DataError("There are no images to caption.", "Check --images.")
     return {

@@ -112,7 +112,17 @@ def classify(
     encoder: Encoder, data: LabelledSet, template: str = TEMPLATE, names: Mapping[str, str] | None = None, *,
     batch: int = 32, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
-    """The JSON document of `tally`, with the exact prompts and the accuracy of always naming the commonest class."""
+    """The JSON document of `tally`, with the exact prompts and the accuracy of always naming the commonest class.
+
+    Args:
+        encoder: The model.
+        data: Images and their classes.
+        template: Prompt with `{}` for a class.
+        names: Class -> what it is called in the prompt, where that differs.
+        batch: Images seen at once.
+        progress: Told of images.
+        should_stop: Polled for every batch.
+    """
     texts = prompts(data.classes, template, names)
     z_text = encoder.encode_texts(texts)
     z_image = encode_images(encoder, data.items, batch=batch, progress=progress, should_stop=should_stop)

@@ -88,7 +88,11 @@ def _plan(args: argparse.Namespace, load: Load) -> Document:
 
 
 def read_plan(folder: Path) -> tuple[Document, list[holdout.Holdout]]:
-    """The document that `plan` wrote, and its holdouts."""
+    """The document that `plan` wrote, and its holdouts.
+
+    Raises:
+        DataError: There is none, or it is damaged.
+    """
     try:
         document: Document = json.loads((folder / PLAN).read_text("utf-8"))
         draws = [holdout.Holdout(d["name"], tuple(d["classes"]), tuple(d["words"])) for d in document["draws"]]

@@ -176,7 +176,15 @@ def encode_images(
     encoder: Encoder, items: Sequence[Item], *, batch: int = 32, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> Float32:
-    """[N, D] float32 unit-norm embeddings of the items' centre squares."""
+    """[N, D] float32 unit-norm embeddings of the items' centre squares.
+
+    Args:
+        encoder: The model.
+        items: N images.
+        batch: Seen at once.
+        progress: Told of images.
+        should_stop: Polled for every batch.
+    """
     out = []
     for done, images in enumerate(batches(items, encoder.info.image_size, batch)):
         check(should_stop)

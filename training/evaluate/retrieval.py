@@ -90,6 +90,9 @@ def from_shards(images: Sequence[str | Path], per_image: int = 5) -> CaptionedSe
 
     Shards list distinct sentences; where an image has fewer than `per_image` they are repeated in turn, because the
     protocol counts all five sentences of an image, equal ones included. 0 takes them as they are.
+
+    Raises:
+        DataError: The images cannot be read, or none has sentences.
     """
     items: list[Item] = []
     owner: list[int] = []
@@ -175,7 +178,15 @@ def outcome(
     encoder: Encoder, data: CaptionedSet, *, batch: int = 32, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> Outcome:
-    """Encode a set and rank it. Scores of equal sentences are bit-equal: each distinct one is scored once."""
+    """Encode a set and rank it. Scores of equal sentences are bit-equal: each distinct one is scored once.
+
+    Args:
+        encoder: The model.
+        data: The set.
+        batch: Images seen at once.
+        progress: Told of images.
+        should_stop: Polled for every batch.
+    """
     z_image = encode_images(encoder, data.items, batch=batch, progress=progress, should_stop=should_stop)
     z_text, row = encode_distinct(encoder, data.captions)
     scores = (z_image @ z_text.T)[:, row]

@@ -112,6 +112,7 @@ class _Baselines:
                 pool.add(scores[..., t][valid], truth[valid] == t + 1)
 
     def report(self, text: int) -> dict[str, dict[str, float]]:
+        """What each baseline reaches for the text of this number, by name."""
         return {
             name: {"average_precision": pools[text].average_precision(), "oracle_iou": pools[text].oracle_iou()}
             for name, pools in self._pools.items()
@@ -210,6 +211,9 @@ def product(
         at_gsd_m: Metres per pixel at which the model looks; None for what suits it. Images of unknown ground
             resolution are looked at pixel by pixel, as if they had a resolution that the model was trained for, and
             from twice as far: a wrong guess then costs less.
+
+    Raises:
+        UsageError: A text was given twice, or a setting cannot be used.
     """
     from rsvlm_core.localize.prompts import Prompts
     from rsvlm_core.pipelines.segment import segment_array
