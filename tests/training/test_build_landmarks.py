@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -312,6 +315,20 @@ def test_a_crash_in_the_middle_of_a_raster_loses_no_finished_part(
     assert rows[0]["look around"][1]["nothing mapped in view"] > 0
     shards = [(tmp_path / n / "rs_landmarks-00000.tar").read_bytes() for n in ("o", "whole")]
     assert shards[0] == shards[1]
+
+
+def test_what_killed_builds_left_is_swept_up(tmp_path: Path, make_raster: Callable[..., Path]) -> None:
+    raster, vector = raster_with_map(tmp_path, make_raster)
+    out, parts = tmp_path / "o", tmp_path / "o" / "parts"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for process in (dead.pid, os.getpid()):
+        (parts / f".r-00.{process}").mkdir(parents=True)
+        (parts / f".r-00.{process}" / f".r-00.{process}.tar").write_bytes(b"half")
+    (out / f".rs_landmarks.{dead.pid}.tar").write_bytes(b"half")
+    build([raster], [vector], out, tiling=Tiling(gsds=(1.0,), size_px=64))
+    assert [p.name for p in parts.glob(".*")] == [f".r-00.{os.getpid()}"], "that one may still be at work"
+    assert not list(out.glob(".*"))
 
 
 def test_stop_resume_and_other_settings(tmp_path: Path, make_raster: Callable[..., Path]) -> None:

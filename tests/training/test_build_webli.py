@@ -93,6 +93,10 @@ def test_end_to_end_counts_every_record(tmp_path: Path) -> None:
     assert flow(card, "overhead view")["dropped"] == {"not an overhead view": 1}
     assert flow(card, "duplicates")["dropped"] == {"near-duplicate picture": 1}
     assert card["result"]["samples"] == 3 and card["slowest_step"] and card["records_per_second_and_core"] > 0
+    steps = {row["step"] for row in card["flow"]}
+    assert {"read", "compress", "read again"} <= steps and card["slowest_step"] in steps
+    assert f"{card['records_per_second_and_core']} pictures with a text a second and core" in (
+        tmp_path / "out" / "card.md").read_text()
     dropped = sum(n for row in card["flow"] for n in row["dropped"].values())
     assert dropped + card["result"]["samples"] == 11
     samples = list(read_samples([tmp_path / "out" / "rs_webli-00000.tar"]))
@@ -209,7 +213,13 @@ def test_units_of_the_ray_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             return iter(self.items)
 
     ray = types.ModuleType("ray")
-    ray.init = lambda address=None, ignore_reinit_error=False: started.append(address)  # type: ignore[attr-defined]
+
+    def init(address: str | None = None, ignore_reinit_error: bool = False, include_dashboard: bool = True) -> None:
+        if address is None:
+            raise Exception(f"timed out, with a dashboard: {include_dashboard}")
+        started.append(address)
+
+    ray.init = init  # type: ignore[attr-defined]
     ray.is_initialized = lambda: False  # type: ignore[attr-defined]
     ray.shutdown = lambda: started.append("shut down")  # type: ignore[attr-defined]
     data = types.ModuleType("ray.data")
@@ -223,6 +233,8 @@ def test_units_of_the_ray_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "ray.data", data)
     card = build(shards, tmp_path / "out", engine="ray", address="head:6379")
     assert started == ["head:6379", "shut down"] and card["result"]["samples"] == 6
+    with pytest.raises(UsageError, match="no Ray at this machine: timed out, with a dashboard: False"):
+        build(shards, tmp_path / "here", engine="ray")
 
 
 def web_of_real_images(shared_data: Path, folder: Path) -> Path:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def read_landmarks(
     """
     found: list[Landmark] = []
     left = {"without geometry": 0, "without a place on Earth": 0, "without a usable tag": 0, "outside the imagery": 0}
-    for name, frame in _frames(path, layer):
+    for name, frame in _frames(path, layer, _version(path)):
         if frame.crs is None:
             raise DataError(f"{path}, layer {name}, has no coordinate reference system.", "Assign one in QGIS.")
         if column is not None and column not in frame.columns:
@@ -119,7 +120,17 @@ def read_landmarks(
     return found, left
 
 
-def _frames(path: Path, layer: str | None) -> list[tuple[str, Any]]:
+def _version(path: Path) -> tuple[int, int]:
+    """Changes when a file does."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return 0, 0
+    return seen.st_mtime_ns, seen.st_size
+
+
+@lru_cache(maxsize=2)  # of the same map for a folder of rasters
+def _frames(path: Path, layer: str | None, version: tuple[int, int]) -> list[tuple[str, Any]]:
     import geopandas as gpd
     import pyogrio
     from pyarrow import ArrowException

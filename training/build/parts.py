@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +25,7 @@ def part_name(source: str, shown: str | None = None) -> str:
 
 
 def begin_parts(parts: Path, settings: Mapping[str, Any]) -> None:
-    """Make the folder and keep what its parts are made with.
+    """Make the folder, keep what its parts are made with, and sweep up after builds of this machine that were killed.
 
     Raises:
         UsageError: It was begun with other settings.
@@ -39,6 +40,19 @@ def begin_parts(parts: Path, settings: Mapping[str, Any]) -> None:
     except OSError as e:
         raise OutputError(f"{parts} cannot be made ({e.strerror}).", "Choose another --out.") from e
     write_text(file, told)
+    for left in parts.glob(".*.*"):
+        if left.is_dir() and left.suffix[1:].isdigit() and not _runs(int(left.suffix[1:])):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 class PartWriter:

@@ -20,7 +20,8 @@ from rsvlm_core.errors import OutputError
 class ShardWriter:
     """Writes samples into `PREFIX-00000.tar`, `PREFIX-00001.tar`, ...; each appears by rename when it is complete.
 
-    The same samples give the same bytes. Shards of an earlier run with higher numbers are removed by `close`.
+    The same samples give the same bytes. Shards of an earlier run with higher numbers, and what a killed run left
+    unfinished, are removed by `close`.
 
     Args:
         folder: Made where it is missing.
@@ -99,6 +100,8 @@ class ShardWriter:
         for old in self._folder.glob(f"{self._prefix}-[0-9][0-9][0-9][0-9][0-9].tar"):
             if old not in self.paths:
                 old.unlink()
+        for left in self._folder.glob(f".{self._prefix}.*.tar"):
+            left.unlink(missing_ok=True)
 
 
 def webp(image: Image.Image, quality: int = 90) -> bytes:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rsvlm_core.errors import DataError, UsageError
+from rsvlm_core.errors import DataError, UsageError, first_line
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from training.build.alttext import clean
 from training.build.card import Tally, write_card
@@ -243,7 +243,6 @@ def _run_ray(
 ) -> None:
     """Filter units as tasks of Ray Data; `done` is called after each."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # what is built here is nobody else's business
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # a busy machine starts it slowly
     try:
         import ray
         import ray.data as ray_data
@@ -252,7 +251,12 @@ def _run_ray(
     if not units:
         return
     mine = not ray.is_initialized()
-    ray.init(address=address, ignore_reinit_error=True)
+    try:
+        ray.init(address=address, ignore_reinit_error=True, **({} if address else {"include_dashboard": False}))
+    except Exception as e:  # a bare Exception where it takes more than 30 seconds to start
+        raise UsageError(
+            f"There is no Ray at {address or 'this machine'}: {first_line(e)}.",
+            "Check --address, or use --engine local.") from e
     # tasks run elsewhere: in another folder, perhaps on another machine
     folder = parts.absolute()
     items = [
