@@ -21,13 +21,15 @@ import yaml
 from rsvlm_core.errors import RsvlmError, UsageError
 from rsvlm_core.model.config import load_config
 from rsvlm_core.model.tokenizer import load_tokenizer
+from rsvlm_core.scratch import write_text
 from training.evaluate import everything
 from training.evaluate.commands import parser
 from training.evaluate.table import write_json
 from training.export import load_run
 from training.localize.measure import as_encoder
-from training.pretrain import STATE, Run
+from training.pretrain import Run
 from training.recipe import load_recipe
+from training.runs import STATE
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def main(argv: list[str] | None = None) -> int:
                 print(f"row {number + 1}: {name}", file=sys.stderr, flush=True)
                 done[name] = run_row(plan, name, args.out / name.replace(" ", "-").replace("/", "-"))
                 write_json(done, kept)
-                (args.out / "table.md").write_text(table(done), "utf-8")
+                write_text(args.out / "table.md", table(done))
         print(table(done))
     except RsvlmError as error:
         print(f"training.ablate: {error}", file=sys.stderr)

@@ -66,7 +66,7 @@ def footprint(name: str, pairs: int = 4) -> Footprint:
     meta = torch.device("meta")
     with meta:
         model = Mammut(load_config(name)).train()
-    passes = Passes(model, text_chunks=1)
+    passes = Passes(model)
     weights = {id(p) for p in model.parameters()}
     kept: dict[int, int] = {}
     alive: list[Tensor] = []  # a freed tensor's id could be used again

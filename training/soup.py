@@ -20,10 +20,12 @@ from torch import Tensor
 
 from rsvlm_core.errors import RsvlmError, UsageError
 from rsvlm_core.model.tokenizer import load_tokenizer
+from rsvlm_core.scratch import write_text
 from training.export import load_run
 from training.recipe import Recipe
+from training.runs import STATE, copy_words
 from training.state import save_state
-from training.validation import validate
+from training.validation import Validation, validate
 
 Weights = Mapping[str, Tensor]
 SHARES = (0.15, 0.3, 0.5)  # that `choose` tries of every further run
@@ -92,7 +94,7 @@ def cook(runs: Sequence[Path], out: Path, shares: Sequence[float] | None, choosi
     Raises:
         UsageError: Different models, vocabularies or stages; an output that is there; no validation to choose by.
     """
-    if (out / "state.pt").exists():
+    if (out / STATE).exists():
         raise UsageError(f"{out} holds a run already.", "Name another folder.")
     loaded = [load_run(run) for run in runs]
     states = [model.state_dict() for model, _ in loaded]
@@ -108,9 +110,10 @@ def cook(runs: Sequence[Path], out: Path, shares: Sequence[float] | None, choosi
         if not recipe.validation:
             raise UsageError("The recipe names no validation shards.", "Give --shares.")
         tokenizer = load_tokenizer(first.cfg.text.tokenizer, runs[0])
+        pairs = Validation(recipe.validation, first.cfg.vision.image_size)
 
         def score(weights: Weights) -> float:
-            found = validate(first, dict(weights), tokenizer, recipe.validation, torch.device("cpu"))["val_mean_recall"]
+            found = validate(first, weights, tokenizer, pairs, torch.device("cpu"))["val_mean_recall"]
             print(f"mean recall {found:.2f}", file=sys.stderr, flush=True)
             return found
 
@@ -119,12 +122,10 @@ def cook(runs: Sequence[Path], out: Path, shares: Sequence[float] | None, choosi
         told["shares"] = list(shares) if shares else [1 / len(states)] * len(states)
         average = mix(states, told["shares"])
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("tokenizer.json", "vocabulary.json"):
-        if (runs[0] / name).is_file():
-            (out / name).write_bytes((runs[0] / name).read_bytes())
+    copy_words(runs[0], out)
     begun = {"model": average, "average": {k: v.clone() for k, v in average.items()}, "average_updates": 0}
-    save_state({**state, **begun, "step": 0, "optimizer": None}, out / "state.pt")
-    (out / "soup.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    save_state({**state, **begun, "step": 0, "optimizer": None}, out / STATE)
+    write_text(out / "soup.json", json.dumps(told, indent=1) + "\n")
     return told
 
 

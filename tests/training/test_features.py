@@ -19,9 +19,10 @@ from training.bank import ImageBank, names
 from training.batches import Batches
 from training.data.shards import read_samples
 from training.features import FeatureBank
-from training.objective import Objective, Passes, SentenceTeacher, sentences_by_length
+from training.objective import Objective, Passes
 from training.pretrain import Run, main
 from training.recipe import SetSpec, load_recipe
+from training.sentences import SentenceVectors
 from training.state import load_state
 
 
@@ -70,32 +71,22 @@ def test_the_lower_part_runs_the_same_outside_torch(small_trunk: Mammut):
         )
 
 
-def test_sentences_in_chunks_are_the_same():
-    model = Mammut(load_config("tiny")).eval()
-    tokenizer = load_tokenizer(model.cfg.text.tokenizer, None)
-    tokens = tokenizer(["a", "a long red field beside the river", "two words", "a field", "b"], 32)
-    with torch.no_grad():
-        whole = model.text.sentence(tokens.ids, tokens.valid)
-        parts = sentences_by_length(model.text, tokens.ids, tokens.valid, 3)
-    torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-4)
-
-
 def test_sentence_vectors_are_kept_for_runs_of_the_same_weights(tmp_path: Path):
     model = Mammut(load_config("tiny")).eval()
     tokenizer = load_tokenizer(model.cfg.text.tokenizer, None)
     texts = ["a", "a long red field beside the river", "a"]
-    first = SentenceTeacher(model.text, tokenizer, 32, folder=tmp_path)
+    first = SentenceVectors(model.text, tokenizer, 32, folder=tmp_path)
     vectors = first(texts, torch.device("cpu"))
-    alone = SentenceTeacher(model.text, tokenizer, 32)
+    alone = SentenceVectors(model.text, tokenizer, 32)
     torch.testing.assert_close(alone(texts[:1], torch.device("cpu"))[0], vectors[0], rtol=0, atol=0)  # no companions
     first.keep()
-    again = SentenceTeacher(model.text, tokenizer, 32, folder=tmp_path)
+    again = SentenceVectors(model.text, tokenizer, 32, folder=tmp_path)
     assert sorted(again._known) == sorted(set(texts))
     torch.testing.assert_close(again(texts, torch.device("cpu")), vectors, rtol=0, atol=0)
     assert again.reads_like(model.text)
     with torch.no_grad():
         model.text.blocks[0].up.bias += 1
-    changed = SentenceTeacher(model.text, tokenizer, 32, folder=tmp_path)
+    changed = SentenceVectors(model.text, tokenizer, 32, folder=tmp_path)
     assert not changed._known and (changed(texts, torch.device("cpu")) - vectors).abs().max() > 1e-3
 
 
@@ -107,7 +98,7 @@ def test_a_frozen_text_tower_is_read_once(recipe_file: Path, tmp_path: Path):  #
     stage = run.recipe.stages[0]
     parameter_groups(run.model, stage)
     run.objective.start_stage(stage)
-    assert isinstance(run.objective.frozen_text, SentenceTeacher)
+    assert isinstance(run.objective.frozen_text, SentenceVectors)
     texts = {t for step in range(40) for t in run.batches.batch(0, step).texts}
     assert len(texts) <= 2 * 24
     parameter_groups(run.model, run.recipe.stages[1])
@@ -123,7 +114,7 @@ def test_a_stage_that_learns_captions_alone_leaves_every_vector_as_it_is(recipe_
     run = Run(load_recipe(recipe_file, still), tmp_path / "r", resume=False)
     before = {k: v.clone() for k, v in run.model.state_dict().items()}
     run.train()
-    assert isinstance(run.objective.frozen_text, SentenceTeacher), "sentences are read once all the same"
+    assert isinstance(run.objective.frozen_text, SentenceVectors), "sentences are read once all the same"
     moved = {k for k, v in run.model.state_dict().items() if not torch.equal(v, before[k])}
     assert any("cross" in k for k in moved) and any(k.endswith("gate") for k in moved) and "text.vocab_bias" in moved
     of_captions = ("cross", "gate", "from_image", "to_vocab", "vocab_bias")

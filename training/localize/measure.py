@@ -7,24 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from rsvlm_core.localize.prompts import Prompts
-from rsvlm_core.model.encoder import ModelInfo
+from rsvlm_core.model.encoder import Float32, ModelInfo
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.tokenizer import Tokenizer
 from rsvlm_core.model.torch_encoder import TorchEncoder
 from rsvlm_core.pipelines.segment import segment_array
 from rsvlm_core.settings import data_dir
-from training.bank import centre_square
-from training.data.captions import sentences
-from training.data.shards import read_samples
 from training.evaluate.pixels import Counts, ScorePool
-from training.evaluate.retrieval import Outcome, ranks
 from training.evaluate.segmentation import MaskedImage, read_masked
 from training.localize.recipe import DevSet, LocalizeRecipe
-from training.recipe import SetSpec
-from training.validation import embed_images, embed_texts
+from training.validation import Validation, embed_texts
 
 
 def as_encoder(model: Mammut, tokenizer: Tokenizer, max_scale: float) -> TorchEncoder:
@@ -48,15 +42,8 @@ class Dev:
     def __init__(self, recipe: LocalizeRecipe, size: int) -> None:
         self.recipe = recipe
         self.sets = {name: dev_images(dev) for name, dev in recipe.dev.items()}
-        self._pairs: tuple[np.ndarray, list[str], np.ndarray, np.ndarray] | None = None
-        if recipe.validation:
-            samples = [s for s in read_samples(SetSpec(recipe.validation).paths()) if sentences(s.meta)]
-            images = np.stack([np.asarray(centre_square(s.pil(), size, Image.Resampling.BICUBIC)) for s in samples])
-            texts = [c[i % len(c)] for s in samples for c in [sentences(s.meta)] for i in range(5)]
-            # Each distinct sentence is scored once, so that scores of equal ones are bit-equal.
-            distinct, column = np.unique(texts, return_inverse=True)
-            self._pairs = images, distinct.tolist(), column, np.repeat(np.arange(len(samples)), 5)
-        self._text_vectors: np.ndarray | None = None  # the text tower is frozen
+        self._pairs = Validation(recipe.validation, size) if recipe.validation else None
+        self._text_vectors: Float32 | None = None  # the text tower is frozen
 
     def measure(self, model: Mammut, tokenizer: Tokenizer) -> dict[str, float]:
         """What a model reaches, by name.
@@ -75,12 +62,10 @@ class Dev:
             if seen:
                 out[kind] = float(np.mean(seen))
         if self._pairs is not None:
-            images, texts, column, owner = self._pairs
             device = torch.device("cpu")
             if self._text_vectors is None:
-                self._text_vectors = embed_texts(model, tokenizer, texts, device)
-            scores = (embed_images(model, images, device) @ self._text_vectors.T)[:, column]
-            out["mean_recall"] = float(Outcome(*ranks(scores, owner), owner).recalls()["mean_recall"])
+                self._text_vectors = embed_texts(model, tokenizer, self._pairs.texts, device)
+            out["mean_recall"] = self._pairs.recalls(model, tokenizer, device, self._text_vectors)["mean_recall"]
         return out
 
     def held_out(self, key: str) -> bool:

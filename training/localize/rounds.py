@@ -10,10 +10,8 @@ keeps the best round: the start, where none helped. `training.export` takes the 
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,10 +35,11 @@ from training.localize.start import load_start
 from training.localize.views import VIEWS, Scenes, tokens_of, turned
 from training.losses import multi_positive_info_nce, row_normalise
 from training.optim import Average, parameter_groups, schedule
-from training.pretrain import STATE, set_training
+from training.pretrain import set_training
 from training.recipe import Recipe, Stage
+from training.runs import STATE, Means, Metrics, run_folder, run_parser, stop_on_signals
+from training.sentences import SentenceVectors
 from training.state import load_state, save_state
-from training.validation import embed_texts
 
 
 class Rounds:
@@ -53,7 +52,7 @@ class Rounds:
     """
 
     def __init__(self, recipe: LocalizeRecipe, folder: Path, resume: bool) -> None:
-        self.recipe, self.folder = recipe, folder
+        self.recipe, self.folder, self.metrics = recipe, folder, Metrics(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.model, self.tokenizer, before = load_start(Path(recipe.run), folder)
         cached = isinstance(self.model.visual.trunk, TimmTrunk)
@@ -88,7 +87,7 @@ class Rounds:
         self.areas: list[float] = []
         self.measured: list[dict[str, float]] = []
         self.optimizer_state: dict[str, Any] | None = None
-        self._texts: dict[str, Tensor] = {}
+        self._sentences = SentenceVectors(self.model.text, self.tokenizer, self.model.cfg.text.context_length)
         self._stop = False
         if resume:
             self._restore(load_state(folder / STATE))
@@ -129,16 +128,11 @@ class Rounds:
         self.round, self.step, self.best, self.done = state["round"], state["step"], state["best"], state["done"]
         self.areas, self.measured = list(state["areas"]), list(state["measured"])
         self.optimizer_state = state["optimizer"]
-        metrics = self.folder / "metrics.jsonl"
-        if metrics.is_file():  # lines written after the state are done again
-            lines = metrics.read_text("utf-8").splitlines()
-            at = (self.round, self.step if self.step or self.done else -1)
-            kept = [line for line in lines if (r := json.loads(line)) and (r["stage"], r["step"]) <= at]
-            metrics.write_text("".join(line + "\n" for line in kept), "utf-8")
+        # A round that has not begun is told from its labels on.
+        self.metrics.rewind(self.round, self.step if self.step or self.done else -1)
 
     def _log(self, record: dict[str, Any]) -> None:
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as out:
-            out.write(json.dumps({"stage": self.round, "step": self.step, **record}) + "\n")
+        self.metrics.add(self.round, self.step, record)
 
     def request_stop(self, *_: object) -> None:
         """Stop after the current step, with the state saved."""
@@ -211,8 +205,7 @@ class Rounds:
             optimizer.load_state_dict(self.optimizer_state)
         learning = [p for g in kept for p in g["params"]]  # type: ignore[attr-defined]
         usable = np.flatnonzero((labels >= 0).any(axis=(1, 2, 3)))
-        sums: dict[str, float] = {}
-        summed = 0
+        means = Means()
         first = (self.round - 1) * r.steps
         for batch in self.batches.stream(0, first + self.step, first + r.steps):
             set_training(self.model)
@@ -229,15 +222,13 @@ class Rounds:
             optimizer.step()
             self.average.update(self.model, r.ema)
             self.step += 1
-            for key, value in (("image", loss_image), ("region", loss_region), ("token", loss_token)):
-                sums[key] = sums.get(key, 0.0) + value.item()
-            summed += 1
+            losses = {"loss_image": loss_image, "loss_region": loss_region, "loss_token": loss_token}
+            means.add({name: loss.item() for name, loss in losses.items()})
             last = self.step == r.steps
             if self.step % r.log_every == 0 or last:
-                means = {f"loss_{k}": v / summed for k, v in sums.items()}
-                self._log(means)
-                _say(f"round {self.round} step {self.step}/{r.steps}", means)
-                sums, summed = {}, 0
+                told = means.take()
+                self._log(told)
+                _say(f"round {self.round} step {self.step}/{r.steps}", told)
             if self.step % r.save_every == 0 or self._stop:
                 self._save(optimizer)
             if self._stop:
@@ -246,13 +237,9 @@ class Rounds:
                 )
 
     def _image_loss(self, batch: Batch) -> Tensor:
-        """`L_img`: multi-positive InfoNCE; text vectors are known, since the text tower is frozen."""
-        new = [t for t in dict.fromkeys(batch.texts) if t not in self._texts]
-        if new:
-            # One by one: the last bits depend on the texts beside them, and a resumed run meets others.
-            found = embed_texts(self.model, self.tokenizer, new, torch.device("cpu"), batch=1)
-            self._texts |= dict(zip(new, torch.from_numpy(found), strict=True))
-        z_text = torch.stack([self._texts[t] for t in batch.texts])
+        """`L_img`: multi-positive InfoNCE; sentences are read once, since the text tower is frozen."""
+        sentences = self._sentences(batch.texts, torch.device("cpu"))
+        z_text = F.normalize(self.model.text.project(sentences).float(), dim=-1)
         tokens = tokens_of(self.model, batch.images)
         z_image = F.normalize(self.model.visual.pool(tokens.flatten(1, 2)).float(), dim=-1)
         logits = self.prompts.scale * z_image @ z_text.t()
@@ -327,24 +314,15 @@ def _say(what: str, values: dict[str, float]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.localize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config", type=Path, required=True, help="a recipe, such as training/configs/localize.yaml")
-    parser.add_argument("--resume", type=Path, help="folder of a run to go on with")
-    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="for example run=runs/small-upper rounds=2")
+    parser = run_parser(
+        "training.localize", __doc__, "a recipe, such as training/configs/localize.yaml",
+        "for example run=runs/small-upper rounds=2",
+    )  # fmt: skip
     args = parser.parse_intermixed_args(argv)
     try:
         recipe = LocalizeRecipe.load(args.config, args.overrides)
-        folder = args.resume or args.out or Path("runs") / recipe.name
-        if args.resume is None and (folder / STATE).is_file():
-            raise UsageError(
-                f"{folder} already holds a run.", f"Go on with --resume {folder}, or choose another --out."
-            )
-        run = Rounds(recipe, folder, resume=args.resume is not None)
-        signal.signal(signal.SIGINT, run.request_stop)
-        signal.signal(signal.SIGTERM, run.request_stop)
+        run = Rounds(recipe, run_folder(args, recipe.name), resume=args.resume is not None)
+        stop_on_signals(run)
         found = run.train()
         print(json.dumps({"kept_round": run.best, **found}))
     except RsvlmError as error:

@@ -12,7 +12,7 @@ from rsvlm_core.model.config import list_configs, load_config
 from rsvlm_core.model.mammut import Mammut
 from rsvlm_core.model.tokenizer import Tokenizer, load_tokenizer
 from training.export import load_run
-from training.pretrain import STATE
+from training.runs import STATE, copy_words
 
 
 def load_start(source: Path, folder: Path) -> tuple[Mammut, Tokenizer, dict[str, Any]]:
@@ -31,9 +31,7 @@ def load_start(source: Path, folder: Path) -> tuple[Mammut, Tokenizer, dict[str,
         state = {"recipe": _recipe_of(model, source, folder)}
     else:
         raise UsageError(f"{source} is neither a run nor a model's folder.", "Name one with run=FOLDER.")
-    for name in ("tokenizer.json", "vocabulary.json"):
-        if (source / name).is_file():
-            (folder / name).write_bytes((source / name).read_bytes())
+    copy_words(source, folder)
     return model, load_tokenizer(model.cfg.text.tokenizer, folder), state
 
 
