@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rsvlm_core.model.mammut import Mammut
+from rsvlm_core.scratch import write_text
 
 # What each training set is and under which terms it is had; METHODS and the sets' own pages.
 SETS = {
@@ -25,7 +26,16 @@ def write_card(
     results: dict[str, Any],
     note: str = "",
 ) -> None:
-    """Write `README.md` into a model's folder: what it is, saw, reached, and must not be used for."""
+    """Write `README.md` into a model's folder: what it is, saw, reached, and must not be used for.
+
+    Args:
+        folder: Of the model.
+        model: As trained.
+        recipe: Of the run, as its state has it.
+        drift: Of `embedding_drift`: `image_cosine`, `text_cosine`.
+        results: What was measured -> value; none leaves the section out.
+        note: A sentence more, such as what the run started from.
+    """
     counts = model.parameter_counts()
     low, high = model.cfg.gsd_m
     stages = "\n".join(
@@ -69,4 +79,4 @@ images {drift["image_cosine"]:.4f}, texts {drift["text_cosine"]:.4f}.
 Decisions about people, targeting, surveillance, or damage assessment without a person who checks every result. It has
 seen few places and few words: a confident score is a hint where to look, not a fact. English texts only.
 """
-    (folder / "README.md").write_text(text, "utf-8")
+    write_text(folder / "README.md", text)

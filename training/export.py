@@ -67,9 +67,25 @@ def export(
     run: Path, out: Path, name: str, weights: str | None = None, results: Path | None = None, note: str = "",
     *, onnx: bool = False,
 ) -> dict[str, float]:
-    """Write the folder and return what quantisation changed.
+    """Write a model's folder; the same run gives the same bytes again.
 
     Graphs that a folder has from before are made anew too, lest they be those of another configuration.
+
+    Args:
+        run: Folder of the run.
+        out: Folder to write.
+        name: Of the model.
+        weights: A file of the run, such as `stage-0.pt`, instead of its newest average.
+        results: JSON of measured results for the model card.
+        note: A sentence for the model card.
+        onnx: Also write the graphs.
+
+    Returns:
+        What quantisation changed, as `embedding_drift` tells.
+
+    Raises:
+        DataError: The run has no state, or it is damaged.
+        ModelError: Graphs are wanted of a model that has none.
     """
     model, state = load_run(run, weights)
     recipe = state["recipe"]

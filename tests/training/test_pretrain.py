@@ -241,6 +241,9 @@ def test_export_is_exact_within_quantisation(recipe_file: Path, tmp_path: Path):
     assert embedding_drift(model, load_mammut(tmp_path / "m")[0], tmp_path / "m") == drift
     assert "mine" in (tmp_path / "m" / "config.json").read_text()
     assert "Not for" in (tmp_path / "m" / "README.md").read_text()
+    export(tmp_path / "r", tmp_path / "again", "mine")
+    for path in (tmp_path / "m").iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
 
 
 # ---- recipes, banks, batches, views -----------------------------------------------------------------------------

@@ -8,7 +8,6 @@ decoder's cross-attention, the pixel head. Average precision needs no threshold;
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +30,7 @@ from rsvlm_core.model.vision import VitTrunk
 from rsvlm_core.pipelines.segment import segment_array
 from rsvlm_core.progress import Progress, TerminalProgress, silent
 from training.evaluate.pixels import Counts, ScorePool
+from training.evaluate.table import write_json
 from training.localize.measure import dev_images
 from training.localize.recipe import DevSet, LocalizeRecipe
 
@@ -235,7 +235,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"Cells: average precision / best IoU at any threshold / IoU at the automatic one. {encoder.info.id}")
         print(table(found))
         if args.json:
-            args.json.write_text(json.dumps(found, indent=1), "utf-8")
+            write_json(found, args.json)
     except RsvlmError as error:
         print(f"training.localize.ablation: {error}", file=sys.stderr)
         return error.exit_status

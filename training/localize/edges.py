@@ -8,7 +8,6 @@ margins, logits minus the automatic threshold; nothing is tuned on the masks.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +26,7 @@ from rsvlm_core.model.registry import load_encoder
 from rsvlm_core.pipelines.segment import segment_array
 from rsvlm_core.progress import Progress, TerminalProgress, silent
 from training.evaluate.pixels import Counts
+from training.evaluate.table import write_json
 from training.localize.ablation import CONFIG
 from training.localize.measure import dev_images
 from training.localize.recipe import DevSet, LocalizeRecipe
@@ -150,15 +150,15 @@ def main(argv: list[str] | None = None) -> int:
         if args.sample is not None:
             dev = {name: replace(d, sample=args.sample) for name, d in dev.items()}
         found = compare(load_encoder(args.model), dev, TerminalProgress("edges"))
+        columns = list(found["none"])
+        print("\n".join([f"| refinement | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]))
+        for kind, cells in found.items():
+            print(f"| {kind} | {' | '.join(f'{cells[c]:.3f}' for c in columns)} |")
+        if args.json:
+            write_json(found, args.json)
     except RsvlmError as error:
         print(f"training.localize.edges: {error}", file=sys.stderr)
         return error.exit_status
-    columns = list(found["none"])
-    print("\n".join([f"| refinement | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]))
-    for kind, cells in found.items():
-        print(f"| {kind} | {' | '.join(f'{cells[c]:.3f}' for c in columns)} |")
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=1), "utf-8")
     return 0
 
 
