@@ -214,7 +214,7 @@ def test_units_of_the_ray_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     ray = types.ModuleType("ray")
 
-    def init(address: str | None = None, ignore_reinit_error: bool = False, include_dashboard: bool = True) -> None:
+    def init(address: str | None, ignore_reinit_error: bool, include_dashboard: bool | None) -> None:
         if address is None:
             raise Exception(f"timed out, with a dashboard: {include_dashboard}")
         started.append(address)

@@ -252,7 +252,7 @@ def _run_ray(
         return
     mine = not ray.is_initialized()
     try:
-        ray.init(address=address, ignore_reinit_error=True, **({} if address else {"include_dashboard": False}))
+        ray.init(address=address, ignore_reinit_error=True, include_dashboard=None if address else False)
     except Exception as e:  # a bare Exception where it takes more than 30 seconds to start
         raise UsageError(
             f"There is no Ray at {address or 'this machine'}: {first_line(e)}.",
