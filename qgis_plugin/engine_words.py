@@ -11,7 +11,11 @@ from .translate import mark, tr
 
 # what the engine says, the same for people, and what to do; None keeps the engine's remedy
 KNOWN: tuple[tuple[str, str, str | None], ...] = (
-    (r"Stopped\.", mark("Stopped."), mark("Finished parts are kept.")),
+    (r"(.+) is not complete: .+", mark("The index {} is unfinished."), mark("Continue it with the button Index.")),
+    (r"(.+) is gone or cannot be opened any more; .+", mark("The file {} is not there."),
+     mark("Its places come from the index.")),
+    (r"(.+) has changed since it was indexed; .+", mark("The raster {} has changed since its index was built."),
+     mark("Update it with the button Index.")),
     (r"(.+) has no coordinate reference system\.", mark("{} has no coordinate system."),
      mark("Set it with a right click on the layer, Layer CRS.")),
     (r"(.+) has no georeference: it is not known where it lies\.",

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from qgis.core import QgsApplication, QgsSettings, QgsTask
 from qgis.PyQt.QtCore import QObject, QProcess, QTimer, pyqtSignal
 
-from . import backend, log, settings
+from . import backend, compat, log, settings
 from .protocol import BackendError
 from .redaction import redact
 from .translate import tr
@@ -128,7 +128,7 @@ class LookTask(QgsTask):
     """
 
     def __init__(self, look: Callable[[], Any]) -> None:
-        super().__init__(tr("Looking for the search engine"), QgsTask.Flag.CanCancel)
+        super().__init__(tr("Looking for the search engine"), compat.QUIET_TASK)
         self._look = look
         self.found: Any = None
 

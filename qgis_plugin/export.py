@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QByteArray, QObject, QSize, QTimer, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QImage
 
+from . import placing, sources
 from .protocol import BackendError
 from .translate import tr
 
@@ -39,6 +41,7 @@ MOST_PIXELS = 120_000_000  # a polite limit, and half a gigabyte on disk
 TILE = 256  # pixels of a tile of most services, for the estimate
 PAUSES_MS = (400, 1000, 2500)  # before asking again
 GREEDY_ZOOM_M = 0.02  # nobody's imagery is finer
+SERVED = ("wms", "wcs", "arcgismapserver", "arcgisfeatureserver")  # providers whose pixels may arrive late or never
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,16 @@ class Plan:
         width: Pixels.
         height: Pixels.
         gsd_m: Metres per pixel at the middle.
+        own: The pixels of the layer's file where it is rotated: QGIS draws black around them.
+        served: Whether the pixels come over a network, so that empty ones may be late or lost.
     """
 
     extent: QgsRectangle
     width: int
     height: int
     gsd_m: float
+    own: placing.Grid | None = None
+    served: bool = True
 
     @property
     def requests(self) -> int:
@@ -165,7 +172,9 @@ def plan(layer: QgsRasterLayer, extent: QgsRectangle | None, gsd_m: float | None
             tr("This would be {:.0f} million pixels of {:g} m; the limit is {:.0f} million.").format(
                 width * height / 1e6, size, MOST_PIXELS / 1e6),
             tr("Choose a smaller extent or larger pixels."), "usage")
-    return Plan(grown, width, height, size)
+    file = placing.grid(layer) if layer.providerType() == "gdal" else None
+    served = layer.providerType() in SERVED or layer.source().startswith(sources.OVER_A_NETWORK)
+    return Plan(grown, width, height, size, None if file is None or file.upright else file, served)
 
 
 def private_clone(layer: QgsRasterLayer) -> QgsRasterLayer:
@@ -178,6 +187,9 @@ def private_clone(layer: QgsRasterLayer) -> QgsRasterLayer:
 
 class Exporter(QObject):
     """Draws a plan into a file.
+
+    Attributes:
+        reason: What QGIS said first of a part that it could not draw, where it said something.
 
     Signals:
         progressed: Parts done, parts in all.
@@ -194,28 +206,38 @@ class Exporter(QObject):
         self._at, self._tries, self._before = 0, 0, -1
         self._best: np.ndarray | None = None
         self._holes = 0
+        self.reason = ""
         self._job: QgsMapRendererSequentialJob | None = None
         self._file: Any = None
         self._over = False
 
     def start(self) -> None:
         """Begin; `ended` comes from the event loop."""
+        free = shutil.disk_usage(os.path.dirname(self._path)).free / 1e6
+        if free < self._grid.megabytes:
+            self._refuse(tr("Drawing the layer needs {:.0f} MB of room; {:.0f} MB are free at {}.").format(
+                self._grid.megabytes, free, os.path.dirname(self._path)))
+            return
         writer = QgsRasterFileWriter(self._path)
         writer.setOutputFormat("GTiff")
         writer.setCreateOptions(["PHOTOMETRIC=RGB", "ALPHA=YES", "TILED=YES", "BIGTIFF=IF_SAFER"])
         self._file = writer.createMultiBandRaster(
             Qgis.DataType.Byte, self._grid.width, self._grid.height, self._grid.extent, self._clone.crs(), 4)
         if self._file is None or not self._file.isValid():
-            QTimer.singleShot(0, lambda: self._end(BackendError(
-                tr("{} cannot be written.").format(self._path), tr("Make room on the disk."), "output")))
+            self._refuse(tr("{} cannot be written.").format(self._path))
             return
         self._file.setEditable(True)
         QTimer.singleShot(0, self._draw)
 
+    def _refuse(self, words: str) -> None:
+        """End for want of room, from the event loop."""
+        fault = BackendError(words, tr("Make room on the disk."), "output")
+        QTimer.singleShot(0, lambda: self._end(fault))
+
     def cancel(self) -> None:
         """Stop soon."""
         if not self._over:
-            self._end(BackendError(tr("Stopped."), "", "stopped"))
+            self._end(BackendError(tr("Stopped."), tr("Nothing of the layer was kept."), "stopped"))
 
     def _draw(self) -> None:
         if self._over:
@@ -238,17 +260,25 @@ class Exporter(QObject):
         if job is None or self._over:
             return
         pixels = image_pixels(job.renderedImage())
+        if self._grid.own is not None:
+            _, _, width, height, box = self._parts[self._at]
+            pixels[~self._grid.own.covers(box, width, height)] = 0
         empty = int((pixels[..., 3] == 0).sum())
         if self._best is None or empty < int((self._best[..., 3] == 0).sum()):
             self._best = pixels
-        agreed = empty == self._before and not job.errors()
-        if empty and not agreed and self._tries < len(PAUSES_MS):
+        said = [error.message for error in job.errors()]
+        agreed = (empty == self._before or not self._grid.served) and not said
+        if (empty or said) and not agreed and self._tries < len(PAUSES_MS):
             pause = PAUSES_MS[self._tries]
             self._tries, self._before = self._tries + 1, empty
             QTimer.singleShot(pause, self._draw)
             return
-        self._holes += bool((self._best[..., 3] == 0).any())
-        self._write(self._best)
+        self.reason = self.reason or "; ".join(said)
+        if said or (self._grid.served and (self._best[..., 3] == 0).any()):  # else it is nodata, as in the layer
+            self._holes += 1
+        if not self._write(self._best):
+            self._refuse(tr("{} cannot be written.").format(self._path))
+            return
         self._best, self._tries, self._before = None, 0, -1
         self._at += 1
         self.progressed.emit(self._at, len(self._parts))
@@ -257,12 +287,15 @@ class Exporter(QObject):
         else:
             self._end(None)
 
-    def _write(self, pixels: np.ndarray) -> None:
+    def _write(self, pixels: np.ndarray) -> bool:
+        """Put a part into the file; whether that went well."""
         column, row, width, height, _ = self._parts[self._at]
         for band in range(4):
             block = QgsRasterBlock(Qgis.DataType.Byte, width, height)
             block.setData(QByteArray(np.ascontiguousarray(pixels[..., band]).tobytes()))
-            self._file.writeBlock(block, band + 1, column, row)
+            if not self._file.writeBlock(block, band + 1, column, row):
+                return False
+        return True
 
     def _end(self, fault: BackendError | None) -> None:
         if self._over:
@@ -280,9 +313,11 @@ class Exporter(QObject):
         self.ended.emit(self._holes, fault)
 
 
-def holes_told(holes: int) -> str:
-    """The number of parts with empty places, for people."""
-    return tr("{} parts of the layer have empty places: nothing is there, or it did not arrive.").format(holes)
+def holes_told(holes: int, parts: int, reason: str) -> str:
+    """The number of parts with empty places, and what was said of them, for people."""
+    told = tr("{} of {} parts of the layer have empty places: nothing is there, or it did not arrive.").format(
+        holes, parts)
+    return f"{told} ({reason})" if reason else told
 
 
 def image_pixels(image: QImage) -> np.ndarray:
@@ -291,4 +326,4 @@ def image_pixels(image: QImage) -> np.ndarray:
     bits = plain.constBits()
     bits.setsize(plain.sizeInBytes())
     rows = np.frombuffer(bytes(bits), np.uint8).reshape(plain.height(), plain.bytesPerLine())
-    return rows[:, : plain.width() * 4].reshape(plain.height(), plain.width(), 4)
+    return rows[:, : plain.width() * 4].reshape(plain.height(), plain.width(), 4).copy()

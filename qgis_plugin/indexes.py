@@ -59,6 +59,14 @@ def stamp(source: str) -> list[float]:
     return [facts.st_size, facts.st_mtime]
 
 
+def _size(path: str) -> int:
+    """Bytes of a file; of one that its writer has just renamed, none."""
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
+
+
 def _note(folder: str) -> str:
     return folder + ".json"
 
@@ -74,7 +82,7 @@ def status(source: str) -> Status:
     folder = folder_of(source)
     if not os.path.isfile(os.path.join(folder, MANIFEST)):
         return Status(NONE, folder)
-    size = sum(os.path.getsize(os.path.join(path, name)) for path, _, names in os.walk(folder) for name in names)
+    size = sum(_size(os.path.join(path, name)) for path, _, names in os.walk(folder) for name in names)
     try:
         with open(_note(folder), encoding="utf-8") as file:
             note = json.load(file)

@@ -7,11 +7,43 @@ first raster; paths are absolute.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .engine_words import spoken
 from .protocol import BackendError, Request
 from .translate import tr
+
+# what these have looked at when they are stopped lies in an index, and the same again goes on from there
+CONTINUED = ("build_index", "search", "heatmap", "classify")
+
+
+def stopped(op: str) -> BackendError:
+    """The answer to a request that the user has stopped: what is kept of it."""
+    kept = (tr("What was looked at is kept; the same again goes on from there.") if op in CONTINUED
+            else tr("Nothing was written."))
+    return BackendError(tr("Stopped."), kept, "stopped")
+
+
+def shortfalls(result: Mapping[str, Any]) -> list[str]:
+    """What a result lacks though it came, in sentences for people: tiles that failed and why, indexes out of date."""
+    said = []
+    failed = result.get("failed") or []
+    if isinstance(failed, list):
+        reasons = list(dict.fromkeys(reason_of(str(one)) for one in failed))
+        if reasons:
+            said.append(tr("{} tiles could not be read and are missing from the result: {}").format(
+                len(failed), " ".join(reasons[:2])))
+    elif int(failed):
+        said.append(tr("{} tiles could not be read and are missing from the result.").format(failed))
+    said += [" ".join(spoken(str(one), "")).strip() for one in result.get("changed") or []]
+    return said
+
+
+def reason_of(failed: str) -> str:
+    """Why a tile failed, from `tile: reason` as the engine lists it."""
+    _, _, reason = failed.partition(": ")
+    return spoken(reason or failed, "")[0]
 
 
 def split_texts(text: str) -> list[str]:

@@ -44,6 +44,7 @@ RAMP = ((0.0, "#000004"), (0.25, "#51127c"), (0.5, "#b73779"), (0.75, "#fc8961")
 DASHES = ("solid", "dash", "dot", "dash dot", "dash dot dot")
 OURS = "rsvlm/result"
 CONFIDENT = (0.0, 0.25, 0.5, 0.75, 1.0)
+SURE = ("#8c8c8c", "#fcca46", "#fe7f2d", "#e6194b")  # of the steps between them
 ALIASES = {
     "rank": mark("Rank"), "score": mark("Score (cosine)"), "confidence": mark("Confidence"), "text": mark("Text"),
     "source": mark("Raster"), "model": mark("Model"), "gsd_m": mark("Pixel size (m)"), "area_m2": mark("Area (m²)"),
@@ -54,6 +55,11 @@ ALIASES = {
 def colour_of(texts: Sequence[str], text: str) -> str:
     """The colour that a prompt has in lists and on the map."""
     return COLOURS[list(texts).index(text) % len(COLOURS)] if text in texts else COLOURS[0]
+
+
+def colour_of_confidence(confidence: float) -> str:
+    """The colour that a place has in lists and on the map where there is one prompt."""
+    return SURE[max(0, sum(confidence > limit for limit in CONFIDENT[:-1]) - 1)]
 
 
 def _outline(colour: str, width: float, fill_alpha: int = 0, dash: str = "solid") -> QgsFillSymbol:
@@ -87,7 +93,7 @@ def style_hits(layer: QgsVectorLayer, texts: Sequence[str] | None = None) -> Non
         steps = list(zip(CONFIDENT, CONFIDENT[1:]))
         layer.setRenderer(QgsGraduatedSymbolRenderer("confidence", [
             QgsRendererRange(low, high, _outline(colour, 0.3 + 0.2 * step), f"{low * 100:.0f}–{high * 100:.0f} %")
-            for step, ((low, high), colour) in enumerate(zip(steps, ("#8c8c8c", "#fcca46", "#fe7f2d", "#e6194b")))
+            for step, ((low, high), colour) in enumerate(zip(steps, SURE))
         ]))
     _label(layer, "rank")
 

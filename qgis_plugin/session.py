@@ -8,7 +8,7 @@ from typing import Any
 from qgis.core import QgsApplication, QgsTask
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
-from . import backend, log
+from . import backend, compat, jobs, log
 from .protocol import SILENCE_S, BackendError, Message, Remaining, Request
 from .translate import tr
 from .worker_client import GRACE_S, Worker
@@ -18,7 +18,7 @@ class FindTask(QgsTask):
     """Looks for an interpreter in the background: a probe takes a tenth of a second, each."""
 
     def __init__(self) -> None:
-        super().__init__(tr("Looking for the search engine"), QgsTask.Flag.CanCancel)
+        super().__init__(tr("Looking for the search engine"), compat.QUIET_TASK)
         self.launch: backend.Launch | None = None
         self.fault: BackendError | None = None
 
@@ -89,8 +89,7 @@ class Session(QObject):
         Raises:
             BackendError: Another one is under way.
         """
-        if self.busy:
-            raise BackendError(tr("A search is under way."), tr("Wait for it, or cancel it."), "usage")
+        self.check_free()
         self._request, self._number, self._stop_at = request, None, None
         self._remaining, self._was_silent = Remaining(), False
         self._clock.start()
@@ -103,6 +102,15 @@ class Session(QObject):
             self._task.taskTerminated.connect(self._found)
             QgsApplication.taskManager().addTask(self._task)
         self.changed.emit()
+
+    def check_free(self) -> None:
+        """Refuse a second request beside the one under way.
+
+        Raises:
+            BackendError: There is one.
+        """
+        if self.busy:
+            raise BackendError(tr("A search is under way."), tr("Wait for it, or cancel it."), "usage")
 
     def look(self) -> None:
         """Find out in the background whether there is an engine; `looked` tells."""
@@ -194,7 +202,7 @@ class Session(QObject):
         worker = self._worker
         if self.stopping and time.monotonic() > self._stop_at and self._task is None:
             self._retire()
-            self._end(None, BackendError(tr("Stopped."), tr("Finished parts are kept."), "stopped"))
+            self._end(None, BackendError(tr("Stopped."), "", "stopped"))
         elif worker is not None and not worker.alive():
             self._read()
             if self._request is not None:  # its last lines brought no result
@@ -217,6 +225,8 @@ class Session(QObject):
             self.silent.emit(False)
         self.changed.emit()
         if request is not None:
+            if fault is not None and fault.code == "stopped":
+                fault = jobs.stopped(request.op)
             self.ended.emit(outputs, fault, request)
 
     def _retire(self) -> None:

@@ -102,9 +102,14 @@ def set_certificates(path: str) -> None:
     _set("certificates", path.strip())
 
 
+def chosen_results_folder() -> str:
+    """The folder for results that the user named, or an empty string."""
+    return str(_get("resultsFolder", "", str)).strip()
+
+
 def results_folder() -> str:
     """Where the panel puts result layers; made when missing."""
-    folder = str(_get("resultsFolder", "", str)).strip() or os.path.join(data_folder(), "results")
+    folder = chosen_results_folder() or os.path.join(data_folder(), "results")
     os.makedirs(folder, exist_ok=True)
     return folder
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from qgis.core import (
@@ -15,26 +13,22 @@ from qgis.core import (
     QgsFeature,
     QgsGeometry,
     QgsMultiBandColorRenderer,
-    QgsPoint,
     QgsProject,
-    QgsRasterDataProvider,
     QgsRasterLayer,
     QgsRectangle,
     QgsVectorFileWriter,
     QgsVectorLayer,
 )
 
-from . import compat, settings
+from . import placing
 from .protocol import BackendError
 from .translate import tr
 
-# Qgis.DataType and QgsRaster.ColorInterpretation, whose numbers are the same in all versions, in GDAL's words
-GDAL_TYPES = {1: "Byte", 2: "UInt16", 3: "Int16", 4: "UInt32", 5: "Int32", 6: "Float32", 7: "Float64"}
-COLOURS = {1: "Gray", 2: "Palette", 3: "Red", 4: "Green", 5: "Blue", 6: "Alpha"}
-# how names begin that GDAL opens over a network: databases, services, object stores; and what lies in memory
-NO_FILES = ("PG:", "WCS:", "WMS:", "WMTS:", "OGCAPI:", "STACIT:", "STACTA:", "EEDAI:", "http:", "https:", "/vsicurl",
-            "/vsis3", "/vsigs", "/vsiaz", "/vsiadls", "/vsioss", "/vsiswift", "/vsiwebhdfs", "/vsihdfs", "/vsimem/",
-            "<GDAL_WMS>", "<WCS_GDAL>", "<VRTDataset")
+# how names begin that GDAL opens over a network: databases, services, object stores
+OVER_A_NETWORK = ("PG:", "WCS:", "WMS:", "WMTS:", "OGCAPI:", "STACIT:", "STACTA:", "EEDAI:", "http:", "https:",
+                  "/vsicurl", "/vsis3", "/vsigs", "/vsiaz", "/vsiadls", "/vsioss", "/vsiswift", "/vsiwebhdfs",
+                  "/vsihdfs", "<GDAL_WMS>", "<WCS_GDAL>")
+NO_FILES = (*OVER_A_NETWORK, "/vsimem/", "<VRTDataset")  # and what lies in memory
 # styles that make a picture of numbers: what is searched is what is seen
 PAINTED = ("singlebandpseudocolor", "hillshade", "contour")
 
@@ -86,51 +80,8 @@ def raster_source(layer: Any) -> str:
         )
     own = layer.dataProvider().crs()
     if own != layer.crs():  # the user has said where it lies, and is right
-        return placed_copy(layer, source)
+        return placing.placed_copy(layer)
     return source
-
-
-def is_upright(layer: QgsRasterLayer) -> bool:
-    """Whether a raster's first row is its northern edge; QGIS shows another one turned, as one of other pixels."""
-    provider, box = layer.dataProvider(), layer.extent()
-    across, up = box.width() / provider.xSize(), box.height() / provider.ySize()
-    kind = QgsRasterDataProvider.TransformType.TransformImageToLayer
-    places = [(QgsPoint(*at), provider.transformCoordinates(QgsPoint(*at), kind)) for at in ((0, 0), (1, 0), (0, 1))]
-    return all(
-        abs(found.x() - box.xMinimum() - at.x() * across) < across / 100
-        and abs(found.y() - box.yMaximum() + at.y() * up) < up / 100 for at, found in places if not found.isEmpty())
-
-
-def placed_copy(layer: QgsRasterLayer, source: str) -> str:
-    """A small file that stands for a raster in the coordinate system that the user gave it; for upright rasters.
-
-    The name depends on raster, place and time, so that the backend knows it again.
-    """
-    provider, box = layer.dataProvider(), layer.extent()
-    wkt = layer.crs().toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)
-    across, up = box.width() / provider.xSize(), box.height() / provider.ySize()
-    bands = []
-    for band in range(1, provider.bandCount() + 1):
-        kind = GDAL_TYPES.get(compat.number(provider.sourceDataType(band)), "Byte")
-        nodata = ""
-        if provider.sourceHasNoDataValue(band):
-            nodata = f"<NoDataValue>{provider.sourceNoDataValue(band)!r}</NoDataValue>"
-        colour = COLOURS.get(compat.number(provider.colorInterpretation(band)), "Gray")
-        bands.append(
-            f'<VRTRasterBand dataType="{kind}" band="{band}"><ColorInterp>{colour}</ColorInterp>{nodata}<SimpleSource>'
-            f'<SourceFilename relativeToVRT="0">{escape(source)}</SourceFilename><SourceBand>{band}</SourceBand>'
-            "</SimpleSource></VRTRasterBand>")
-    text = (
-        '<VRTDataset rasterXSize="{}" rasterYSize="{}"><SRS>{}</SRS><GeoTransform>{!r}, {!r}, 0.0, {!r}, 0.0, {!r}'
-        "</GeoTransform>{}</VRTDataset>".format(
-            provider.xSize(), provider.ySize(), escape(wkt), box.xMinimum(), across, box.yMaximum(), -up,
-            "".join(bands)))
-    mark = hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
-    path = os.path.join(settings.scratch_folder(), f"placed-{mark}.vrt")
-    if not os.path.exists(path):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    return path
 
 
 def in_crs(box: QgsRectangle, crs: QgsCoordinateReferenceSystem, to: QgsCoordinateReferenceSystem) -> QgsRectangle:
@@ -235,13 +186,15 @@ def write_polygons(
 def needs_export(layer: Any) -> bool:
     """Whether the layer has to be drawn first: a service, a database, in memory, or coloured only by its style.
 
-    So has a rotated raster that was given a coordinate system by hand: `placed_copy` knows upright ones.
+    So has one that is placed by points and was given a coordinate system by hand.
     """
     if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
         return False
     if layer.providerType() != "gdal" or layer.source().startswith(NO_FILES):
         return True
-    if layer.crs().isValid() and layer.dataProvider().crs() != layer.crs() and not is_upright(layer):
+    if not is_file(layer):
+        return False  # it is gone, which `raster_source` says
+    if layer.crs().isValid() and layer.dataProvider().crs() != layer.crs() and placing.grid(layer) is None:
         return True
     return layer.renderer() is not None and layer.renderer().type() in PAINTED
 

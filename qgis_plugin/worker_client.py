@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 from qgis.PyQt.QtCore import QProcess
 
+from . import jobs
 from .backend import Launch, worker_launch
 from .protocol import SILENCE_S, BackendError, LineReader, Message, Request, Tail, check_hello
 from .translate import tr
@@ -146,9 +147,10 @@ def run(
                 elif message.kind == "result":
                     return message.result()
                 elif message.kind == "error":
-                    raise message.error()
+                    fault = message.error()
+                    raise jobs.stopped(request.op) if fault.code == "stopped" else fault
             if stop_at is not None and (not running or time.monotonic() > stop_at):
-                raise BackendError(tr("Stopped."), tr("Finished parts are kept."), "stopped")
+                raise jobs.stopped(request.op)
             if not running:
                 raise worker.died()
             if stop_at is None and should_stop():

@@ -32,12 +32,11 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QEventLoop, QThread, QTimer
 from qgis.PyQt.QtGui import QIcon
 
-from .. import export, jobs, log, settings, sources, worker_client
+from .. import about, export, jobs, log, settings, sources, worker_client
 from ..protocol import BackendError, Remaining, Request
 from ..translate import tr, unit_name
 
 ICONS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "icons")
-HELP = "https://github.com/rsvlm/rsvlm/blob/main/docs/plugin.md"
 ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
 # taken from the child's layer as they are; `fid` and geometry make themselves
 HIDDEN_FIELDS = ("fid", "ogc_fid")
@@ -98,7 +97,7 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
 
     def helpUrl(self) -> str:
         """The plugin's page."""
-        return HELP
+        return about.help_url()
 
     def group(self) -> str:
         """All lie at the top of the provider."""
@@ -211,7 +210,7 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
         if fault is not None:
             raise fault
         if holes:
-            feedback.reportError(export.holes_told(holes), False)
+            feedback.reportError(export.holes_told(holes, len(list(grid.parts())), exporter.reason), False)
 
     def extent(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> list[float] | None:
         """`EXTENT` in the raster's CRS, cut to the raster; None for all of it."""
@@ -290,10 +289,13 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
                 return {}
             log.write(f"{self.ID}: {error}\n{error.details}".strip(), "warning")
             raise QgsProcessingException(str(error)) from error
+        for lack in jobs.shortfalls(result):
+            feedback.reportError(lack, False)
         failed = result.get("failed")
-        if failed:
-            feedback.reportError(tr("{} tiles could not be read; they are listed in the log.").format(
-                len(failed) if isinstance(failed, list) else failed), False)
+        if isinstance(failed, list) and failed:
+            listed = "\n".join(str(one) for one in failed)
+            feedback.pushDebugInfo(listed)
+            log.write(f"{self.ID}: {listed}", "warning")
         return self.outputs(result, parameters, context, feedback)
 
     def work(

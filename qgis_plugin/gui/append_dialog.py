@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qgis.core import (
     QgsCoordinateTransform,
+    QgsCsException,
     QgsExpression,
     QgsExpressionContext,
     QgsExpressionContextUtils,
@@ -77,7 +78,15 @@ class AppendDialog(QDialog):
 
     def _append(self) -> None:
         target = self.target.currentLayer()
-        if target is not None and append(self._source, self.which.currentData() or [], target, self._expressions()):
+        if target is None:
+            return
+        try:
+            fault = append(self._source, self.which.currentData() or [], target, self._expressions())
+        except QgsCsException:
+            fault = tr("The outlines have no place in the coordinate system of that layer.")
+        if fault:
+            self.words.setText(fault)
+        else:
             self.accept()
 
     def _expressions(self) -> dict[str, str]:
@@ -85,7 +94,7 @@ class AppendDialog(QDialog):
                 if entry.expression not in ("", "NULL")}
 
 
-def append(source: QgsVectorLayer, marked: list[int], target: QgsVectorLayer, expressions: dict[str, str]) -> bool:
+def append(source: QgsVectorLayer, marked: list[int], target: QgsVectorLayer, expressions: dict[str, str]) -> str:
     """Copy features as one step of the target's undo; the target is left in edit mode for the user to save.
 
     Args:
@@ -95,10 +104,13 @@ def append(source: QgsVectorLayer, marked: list[int], target: QgsVectorLayer, ex
         expressions: Target field to expression over the source's fields.
 
     Returns:
-        Whether the target took them.
+        Why the target did not take them, or an empty string.
+
+    Raises:
+        QgsCsException: They have no place in the target's CRS.
     """
     if not target.isEditable() and not target.startEditing():
-        return False
+        return tr("That layer cannot be edited.")
     change = QgsCoordinateTransform(source.crs(), target.crs(), QgsProject.instance())
     context = QgsExpressionContext(QgsExpressionContextUtils.globalProjectLayerScopes(source))
     prepared = {}
@@ -118,7 +130,7 @@ def append(source: QgsVectorLayer, marked: list[int], target: QgsVectorLayer, ex
     target.beginEditCommand(tr("Append outlines"))
     if not target.addFeatures(made):
         target.destroyEditCommand()
-        return False
+        return tr("That layer does not take the outlines.")
     target.endEditCommand()
     target.triggerRepaint()
-    return True
+    return ""

@@ -29,6 +29,13 @@ from .where import WhereBox
 Done = Callable[[dict], None]
 
 
+def unwritten(error: OSError) -> BackendError:
+    """What the system said of a file or folder of ours, for people."""
+    return BackendError(
+        tr("{} cannot be written: {}.").format(error.filename or tr("A file"), error.strerror or error),
+        tr("Check free space and permissions, or choose another folder in the options."), "output")
+
+
 class SearchDock(QgsDockWidget):
     """Asks the session, and turns what it gives into layers; computes nothing itself."""
 
@@ -50,7 +57,7 @@ class SearchDock(QgsDockWidget):
         self.outline = OutlineTab(iface)
         self.describe = DescribeTab(iface)
         self.web = WebLayers(iface)
-        self.results = Results(self.search, self.outline, self.describe, self._pictures)
+        self.results = Results(self.search, self.outline, self.describe, self._pictures, self.web.holes)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.search, tr("Search"))
         self.tabs.addTab(self.outline, tr("Outline"))
@@ -302,6 +309,7 @@ class SearchDock(QgsDockWidget):
         """
         self._asked = ask
         try:
+            self._session.check_free()
             layer = self.layer.currentLayer()
             if sources.needs_export(layer):
                 self.web.export(layer, self.where.extent(layer), self._gsd(),
@@ -310,6 +318,8 @@ class SearchDock(QgsDockWidget):
                 ask(layer, sources.raster_source(layer))
         except BackendError as fault:
             self._complain(fault)
+        except OSError as error:
+            self._complain(unwritten(error))
 
     def _extent(self, layer: QgsRasterLayer) -> list[float] | None:
         """Where to look, in the CRS of the first raster, and over the further ones too."""
@@ -322,6 +332,8 @@ class SearchDock(QgsDockWidget):
                 ask(layer, path)
         except BackendError as fault:
             self._complain(fault)
+        except OSError as error:
+            self._complain(unwritten(error))
 
     def _gsd(self) -> float | None:
         """The finest pixel size that the user wants, for layers that have none of their own."""
@@ -356,9 +368,31 @@ class SearchDock(QgsDockWidget):
                 raise fault
             if done is not None:
                 done(result or {})
+                self._tell_what_lacks(result or {})
         except BackendError as error:
             self._complain(error)
+        except OSError as error:
+            self._complain(unwritten(error))
         self._show_index()
+
+    def _tell_what_lacks(self, result: dict[str, Any]) -> None:
+        """A result that came is not whole: how much is missing, and why; all of it lies in the log."""
+        lacks = jobs.shortfalls(result)
+        failed = result.get("failed") or []
+        if isinstance(failed, list) and failed:
+            log.write("\n".join(str(one) for one in failed), "warning")
+        if lacks:
+            self._say(" ".join(lacks), tr("Log") if failed else "", self._iface.openMessageLog)
+
+    def _say(self, said: str, offered: str = "", work: Callable[[], Any] | None = None) -> None:
+        """A warning that stays until it is closed, with a button where there is something to do."""
+        bar = self._iface.messageBar()
+        words = bar.createMessage(self.windowTitle(), said)
+        if offered and work is not None:
+            button = QPushButton(offered)
+            button.clicked.connect(lambda: (bar.popWidget(words), work()))
+            words.layout().addWidget(button)
+        bar.pushWidget(words, Qgis.MessageLevel.Warning)
 
     def _complain(self, fault: BackendError) -> None:
         """One message for a fault, with what to do; details lie in the log."""
@@ -399,7 +433,13 @@ class SearchDock(QgsDockWidget):
         if fault is not None:
             self._complain(fault)
         elif words:
-            self._iface.messageBar().pushMessage(self.windowTitle(), words, Qgis.MessageLevel.Warning, 10)
+            self._say(words, tr("Fetch again"), self._fetch_again)
+
+    def _fetch_again(self) -> None:
+        """Draw what has empty places anew, for what was asked last."""
+        self.web.forget_holes()
+        if self._asked is not None:
+            self._ask(self._asked)
 
     def _state(self) -> None:
         free = not self._session.busy and not self.web.busy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qgis.core import QgsGeometry, QgsRasterLayer, QgsRectangle, QgsVectorLayer
+from qgis.core import QgsFeatureRequest, QgsGeometry, QgsRasterLayer, QgsRectangle, QgsVectorLayer
 from qgis.PyQt.QtCore import (
     QAbstractListModel,
     QLocale,
@@ -35,6 +35,7 @@ HIT = Qt.ItemDataRole.UserRole + 1
 MARK = Qt.ItemDataRole.UserRole + 2
 ACCEPTED = "accepted"
 SPACING = 2
+LISTED = 2000  # places in a list: who looks at more looks at the map, and reading them all would hold up the window
 SIGNS = {LIKE: "+", UNLIKE: "−", ACCEPTED: "✓"}
 
 
@@ -82,10 +83,10 @@ def _number(value: Any) -> float:
 
 
 def read_hits(layer: QgsVectorLayer, texts: list[str]) -> list[Hit]:
-    """The features of a result layer in the order of their rank."""
+    """The first `LISTED` features of a result layer in the order of their rank, which is that of the file."""
     found = []
     names = set(layer.fields().names())
-    for feature in layer.getFeatures():
+    for feature in layer.getFeatures(QgsFeatureRequest().setLimit(LISTED)):
         def value(name: str, feature: Any = feature) -> Any:
             return feature[name] if name in names else None
 

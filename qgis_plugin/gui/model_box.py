@@ -17,7 +17,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from .. import jobs, settings, worker_client
+from .. import compat, jobs, settings, worker_client
 from ..protocol import BackendError, Request
 from ..translate import tr
 
@@ -26,7 +26,7 @@ class ModelTask(QgsTask):
     """Asks the engine about models in a thread; it starts once for that."""
 
     def __init__(self, request: Request) -> None:
-        super().__init__(tr("Looking at the models"), QgsTask.Flag.CanCancel)
+        super().__init__(tr("Looking at the models"), compat.QUIET_TASK)
         self.request = request
         self.names: list[str] = []
         self.fault: BackendError | None = None

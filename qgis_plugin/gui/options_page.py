@@ -36,7 +36,7 @@ class OptionsPage(QgsOptionsPageWidget):
         self.model.fill()
         self.destroyed.connect(self.model.leave)
         self.index = self._folder(settings.index_folder(), tr("the user’s cache"))
-        self.results = self._folder(settings.results_folder(), "")
+        self.results = self._folder(settings.chosen_results_folder(), tr("in the user’s folder for data"))
         self.certificates = QgsFileWidget()
         self.certificates.setFilePath(settings.certificates())
         self.certificates.lineEdit().setPlaceholderText(tr("for a network that replaces certificates"))
@@ -55,6 +55,7 @@ class OptionsPage(QgsOptionsPageWidget):
             buttons.addWidget(button)
         buttons.addStretch(1)
         column = QVBoxLayout(self)
+        column.setContentsMargins(12, 12, 12, 12)  # the page gives none
         column.addLayout(form)
         column.addLayout(buttons)
         column.addStretch(1)

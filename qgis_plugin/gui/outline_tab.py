@@ -7,7 +7,7 @@ from collections import Counter
 from html import escape
 from typing import Any
 
-from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer, QgsVectorLayerUtils
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QKeySequence
 from qgis.PyQt.QtWidgets import (
@@ -241,12 +241,17 @@ class OutlineTab(QWidget):
 
     def _show_summary(self) -> None:
         """How many outlines each class has, and at which threshold."""
-        counts = Counter(hit.text for hit in self.view.places.hits)
+        if self._layer is None:
+            return
+        counts = Counter(map(str, QgsVectorLayerUtils.getValues(self._layer, "text")[0]))
+        listed, found = len(self.view.places.hits), sum(counts.values())
+        more = "" if listed == found else "<br/>" + tr(
+            "The {} surest of {} are listed here; the layer holds all.").format(listed, found)
         self.summary.setText("<br/>".join(
             '<span style="color:{}">■</span> {}'.format(
                 layers.colour_of(self._texts, text),
                 tr("{}: {} outlines, threshold {:.0f} %").format(escape(text), counts[text], self._found.get(text, 0)))
-            for text in self._texts))
+            for text in self._texts) + more)
 
     def clear(self) -> None:
         """Show no result."""

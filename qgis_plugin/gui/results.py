@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,25 +25,31 @@ class Results:
         outline: Tab of the outlines.
         describe: Tab of the sentences.
         pictures: What small pictures are drawn from, for the raster that was asked about.
+        holes: What is missing in files that layers were drawn into.
     """
 
     def __init__(
         self, search: SearchTab, outline: OutlineTab, describe: DescribeTab,
-        pictures: Callable[[Any], list[QgsRasterLayer]],
+        pictures: Callable[[Any], list[QgsRasterLayer]], holes: Mapping[str, str],
     ) -> None:
         self.search, self.outline, self.describe, self._pictures = search, outline, describe, pictures
+        self._holes = holes
         self._latest: dict[str, QgsMapLayer] = {}
 
     def _about(
         self, layer_name: str, request: Request, result: dict[str, Any], texts: list[str] | None = None
     ) -> dict[str, Any]:
         params = request.params
+        read = [*params.get("sources", []), params.get("source", "")]
+        failed = result.get("failed") or []
         return layers.about(**{
             tr("Text"): "; ".join(texts or params.get("texts", [params.get("text", "")])), tr("Raster"): layer_name,
             tr("Answer"): result.get("text"),
             tr("Model"): params.get("model", "") or tr("bundled"), tr("Threshold"): result.get("threshold"),
             tr("Refinement"): params.get("refine"), tr("Extent"): params.get("extent"),
-            tr("Failed tiles"): result.get("failed"), tr("Time"): datetime.now().isoformat(timespec="seconds"),
+            tr("Failed tiles"): f"{len(failed)} ({'; '.join(map(str, failed[:20]))})" if failed else "",
+            tr("Empty places"): " ".join(self._holes.get(path, "") for path in read).strip(),
+            tr("Time"): datetime.now().isoformat(timespec="seconds"),
         })
 
     def show_hits(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:

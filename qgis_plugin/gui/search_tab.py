@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -34,6 +35,11 @@ from .index_row import IndexRow
 # Prompts that show what kind of words work. Not translated: the bundled model understands English.
 EXAMPLES = ("houses", "dense forest", "a harbour with small boats", "solar panels on a roof",
             "a road crossing; a roundabout")
+
+
+def _square(colour: str, words: str) -> str:
+    """Words beside a square in a colour, as rich text."""
+    return f'<span style="color:{colour}">■</span>&nbsp;{words}'
 
 
 class SearchTab(QWidget):
@@ -185,13 +191,18 @@ class SearchTab(QWidget):
         self._layer, self._texts, self._of = layer, texts, of
         layer.willBeDeleted.connect(self._lost)
         hits = read_hits(layer, texts)
+        if len(texts) < 2:  # as on the map
+            hits = [replace(hit, colour=layers.colour_of_confidence(hit.confidence)) for hit in hits]
         self.view.show_hits(rasters, hits)
         for kind in (LIKE, UNLIKE):
             boxes = [example.geometry.boundingBox() for example in self.examples.of(kind)]
             self.view.places.mark([hit.fid for hit in hits if hit.geometry.boundingBox() in boxes], kind)
         self._tiles = int(result.get("tiles_searched") or 0)
-        self.legend.setText(" &nbsp; ".join(self._sign(text) for text in texts))
-        self.legend.setVisible(bool(texts))
+        steps = zip(layers.CONFIDENT, layers.CONFIDENT[1:], layers.SURE)
+        self.legend.setText(" &nbsp; ".join(
+            [self._sign(text) for text in texts] if len(texts) > 1 else
+            [_square(colour, f"{100 * low:.0f}–{100 * high:.0f}&nbsp;%") for low, high, colour in steps]))
+        self.legend.setVisible(bool(hits))
         self.summary.show()
         self.filters.setVisible(bool(hits))
         self.heatmap.setVisible(bool(hits))
@@ -201,7 +212,7 @@ class SearchTab(QWidget):
     def _sign(self, text: str) -> str:
         """A text beside its colour; a short one stays in one line."""
         words = escape(text) if len(text) > 30 else escape(text).replace(" ", "&nbsp;")
-        return f'<span style="color:{layers.colour_of(self._texts, text)}">■</span>&nbsp;{words}'
+        return _square(layers.colour_of(self._texts, text), words)
 
     def show_heatmap(self, layer: QgsRasterLayer, text: str, of: str = "") -> None:
         """A heatmap of a text has come; `of` is the id of the raster."""

@@ -21,6 +21,9 @@ ASK_FROM = 200  # requests; fewer are what one glance at the map costs
 class WebLayers(QObject):
     """Keeps the files of a session.
 
+    Attributes:
+        holes: What is missing in each file, for people; empty where nothing is.
+
     Signals:
         begun: What begins.
         progressed: done, total, unit, and seconds left, or None while they are not known.
@@ -35,6 +38,7 @@ class WebLayers(QObject):
         super().__init__(parent)
         self._iface = iface
         self._files: dict[tuple[Any, ...], str] = {}
+        self.holes: dict[str, str] = {}
         self._shown: dict[str, QgsRasterLayer] = {}
         self._exporter: export.Exporter | None = None
 
@@ -80,7 +84,9 @@ class WebLayers(QObject):
                 if fault is None:
                     self._files[key] = path
                     self._show(layer, path)
-            self.ended.emit(export.holes_told(holes) if holes else "", fault)
+            told = export.holes_told(holes, len(list(grid.parts())), exporter.reason) if holes else ""
+            self.holes[path] = told
+            self.ended.emit(told, fault)
             if fault is None:
                 then(path)
 
@@ -108,6 +114,10 @@ class WebLayers(QObject):
         if layers.alive(layer) is None:
             return None
         return self._shown.get(layer.id(), layer)
+
+    def forget_holes(self) -> None:
+        """Files with empty places do not serve again: what did not arrive may arrive now."""
+        self._files = {key: path for key, path in self._files.items() if not self.holes.get(path)}
 
     def cancel(self) -> None:
         """Stop drawing."""

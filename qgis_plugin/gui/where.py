@@ -118,7 +118,9 @@ class WhereBox(QWidget):
         self._forget()
 
     def _selected(self) -> tuple[list[QgsGeometry], QgsCoordinateReferenceSystem]:
-        for layer in QgsProject.instance().mapLayers().values():
+        active = self._canvas.currentLayer()  # where two layers have a selection, the one that is worked with
+        others = [layer for layer in QgsProject.instance().mapLayers().values() if layer is not active]
+        for layer in [active, *others]:
             if (
                 isinstance(layer, QgsVectorLayer)
                 and layer.geometryType() == QgsWkbTypes.GeometryType.PolygonGeometry
@@ -147,7 +149,8 @@ class WhereBox(QWidget):
             self._tool = QgsMapToolExtent(self._canvas)
             self._tool.extentChanged.connect(self._drawn)
             self._tool.deactivated.connect(lambda: self.draw.setChecked(False))
-        self._tool_before = self._canvas.mapTool()
+        if self._canvas.mapTool() is not self._tool:
+            self._tool_before = self._canvas.mapTool()
         self._canvas.setMapTool(self._tool)
         self.draw.setChecked(True)
 
@@ -156,7 +159,7 @@ class WhereBox(QWidget):
         if box.isEmpty():
             return
         self.set_rectangle(box, self._canvas.mapSettings().destinationCrs())
-        if self._tool_before is not None:
+        if layers.alive(self._tool_before) is not None:  # the plugin that made it may be gone
             self._canvas.setMapTool(self._tool_before)
         else:
             self._canvas.unsetMapTool(self._tool)

@@ -8,6 +8,10 @@
    <translation>&lt;p&gt;&lt;b&gt;Geben Sie ein, was Sie suchen, und erhalten Sie die Orte in Ihren Bildern.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Alles wird auf diesem Computer berechnet: kein Konto, kein Hochladen. Die Suchmaschine läuft in einem eigenen Python, das einmal eingerichtet werden muss (einige Minuten).&lt;/p&gt;</translation>
   </message>
   <message>
+   <source>A file</source>
+   <translation>Eine Datei</translation>
+  </message>
+  <message>
    <source>A file cannot be written.</source>
    <translation>Eine Datei kann nicht geschrieben werden.</translation>
   </message>
@@ -328,6 +332,10 @@
    <translation>Fortsetzen</translation>
   </message>
   <message>
+   <source>Continue it with the button Index.</source>
+   <translation>Mit dem Knopf „Index“ fortsetzen.</translation>
+  </message>
+  <message>
    <source>Coordinate system of “{}”</source>
    <translation>Koordinatensystem von „{}“</translation>
   </message>
@@ -424,6 +432,10 @@ Lassen Sie es mit demselben Ordner noch einmal laufen, um Abgebrochenes fortzuse
    <translation>Zeichnen Sie mit der Schaltfläche eines auf die Karte.</translation>
   </message>
   <message>
+   <source>Drawing the layer needs {:.0f} MB of room; {:.0f} MB are free at {}.</source>
+   <translation>Das Zeichnen des Layers braucht {:.0f} MB Platz; {:.0f} MB sind frei unter {}.</translation>
+  </message>
+  <message>
    <source>Drawing {} × {} pixels of {:g} m: about {} requests.</source>
    <translation>{} × {} Pixel zu {:g} m werden gezeichnet: etwa {} Anfragen.</translation>
   </message>
@@ -434,6 +446,10 @@ Lassen Sie es mit demselben Ordner noch einmal laufen, um Abgebrochenes fortzuse
   <message>
    <source>Drawn rectangle</source>
    <translation>Gezeichnetes Rechteck</translation>
+  </message>
+  <message>
+   <source>Empty places</source>
+   <translation>Leere Stellen</translation>
   </message>
   <message>
    <source>Enter them under Settings › Options › Network.</source>
@@ -464,6 +480,10 @@ Lassen Sie es mit demselben Ordner noch einmal laufen, um Abgebrochenes fortzuse
    <translation>Fehler</translation>
   </message>
   <message>
+   <source>Fetch again</source>
+   <translation>Erneut holen</translation>
+  </message>
+  <message>
    <source>Field that says what a thing is</source>
    <translation>Feld, das sagt, was ein Ding ist</translation>
   </message>
@@ -482,10 +502,6 @@ Short descriptions of what is seen from above work best: “a harbour with small
 Mehrere Texte werden durch Semikolons getrennt. Bei einem Raster wird der Index mit der ersten Suche aufgebaut und behalten; mit einem Indexordner dauert die Suche Millisekunden.
 
 Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am besten: „a harbour with small boats“, „solar panels on a roof“, „dense forest“. Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translation>
-  </message>
-  <message>
-   <source>Finished parts are kept.</source>
-   <translation>Fertige Teile bleiben erhalten.</translation>
   </message>
   <message>
    <source>Finished rasters are kept: run it again to continue.</source>
@@ -614,6 +630,10 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
   <message>
    <source>Its name in lists:</source>
    <translation>Sein Name in Listen:</translation>
+  </message>
+  <message>
+   <source>Its places come from the index.</source>
+   <translation>Ihre Orte kommen aus dem Index.</translation>
   </message>
   <message>
    <source>Layer of things on the ground</source>
@@ -788,6 +808,10 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Nicht so etwas</translation>
   </message>
   <message>
+   <source>Nothing of the layer was kept.</source>
+   <translation>Vom Layer wurde nichts behalten.</translation>
+  </message>
+  <message>
    <source>Nothing of the raster could be read.</source>
    <translation>Vom Raster konnte nichts gelesen werden.</translation>
   </message>
@@ -798,6 +822,10 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
   <message>
    <source>Nothing was outlined. Try a lower threshold, or other words.</source>
    <translation>Nichts wurde umrissen. Versuchen Sie einen niedrigeren Schwellenwert oder andere Wörter.</translation>
+  </message>
+  <message>
+   <source>Nothing was written.</source>
+   <translation>Es wurde nichts geschrieben.</translation>
   </message>
   <message>
    <source>Number of outlines</source>
@@ -1180,6 +1208,14 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
    <translation>Textdateien (*.txt)</translation>
   </message>
   <message>
+   <source>That layer cannot be edited.</source>
+   <translation>Dieser Layer kann nicht bearbeitet werden.</translation>
+  </message>
+  <message>
+   <source>That layer does not take the outlines.</source>
+   <translation>Dieser Layer nimmt die Umrisse nicht an.</translation>
+  </message>
+  <message>
    <source>The Python of the search engine does not start.</source>
    <translation>Das Python der Suchmaschine startet nicht.</translation>
   </message>
@@ -1248,6 +1284,10 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
    <translation>Der Index {} wird gerade von einem anderen Lauf geschrieben.</translation>
   </message>
   <message>
+   <source>The index {} is unfinished.</source>
+   <translation>Der Index {} ist unfertig.</translation>
+  </message>
+  <message>
    <source>The index {} was made by a newer version.</source>
    <translation>Der Index {} stammt von einer neueren Version.</translation>
   </message>
@@ -1296,6 +1336,10 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
    <translation>Die neue Umgebung funktioniert nicht: {}.</translation>
   </message>
   <message>
+   <source>The outlines have no place in the coordinate system of that layer.</source>
+   <translation>Die Umrisse haben im Koordinatensystem dieses Layers keinen Ort.</translation>
+  </message>
+  <message>
    <source>The polygons cannot be written to {}.</source>
    <translation>Die Polygone können nicht nach {} geschrieben werden.</translation>
   </message>
@@ -1314,6 +1358,10 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
   <message>
    <source>The raster is too large for that pixel size.</source>
    <translation>Das Raster ist für diese Pixelgröße zu groß.</translation>
+  </message>
+  <message>
+   <source>The raster {} has changed since its index was built.</source>
+   <translation>Das Raster {} hat sich geändert, seit sein Index erstellt wurde.</translation>
   </message>
   <message>
    <source>The result {} cannot be opened.</source>
@@ -1358,6 +1406,10 @@ Das Einrichten erstellt dieses Python in Ihrem Benutzerordner und installiert fr
   <message>
    <source>The training set could not be made.</source>
    <translation>Der Trainingsdatensatz konnte nicht erstellt werden.</translation>
+  </message>
+  <message>
+   <source>The {} surest of {} are listed here; the layer holds all.</source>
+   <translation>Hier stehen die {} sichersten von {}; der Layer enthält alle.</translation>
   </message>
   <message>
    <source>There is no connection to the package index.</source>
@@ -1480,6 +1532,10 @@ Versuchen Sie: {}</translation>
    <translation>Aktualisieren</translation>
   </message>
   <message>
+   <source>Update it with the button Index.</source>
+   <translation>Mit dem Knopf „Index“ aktualisieren.</translation>
+  </message>
+  <message>
    <source>Update the plugin and its environment together.</source>
    <translation>Aktualisieren Sie Erweiterung und Umgebung gemeinsam.</translation>
   </message>
@@ -1546,6 +1602,10 @@ Versuchen Sie: {}</translation>
   <message>
    <source>What to outline: building; road; tree</source>
    <translation>Was umrissen wird (englisch): building; road; tree</translation>
+  </message>
+  <message>
+   <source>What was looked at is kept; the same again goes on from there.</source>
+   <translation>Was angesehen wurde, bleibt erhalten; dasselbe noch einmal setzt dort fort.</translation>
   </message>
   <message>
    <source>Where</source>
@@ -1652,6 +1712,10 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
    <translation>im Suchpfad gefunden</translation>
   </message>
   <message>
+   <source>in the user’s folder for data</source>
+   <translation>im Datenordner des Benutzers</translation>
+  </message>
+  <message>
    <source>is Python {}; 3.10 or newer is needed</source>
    <translation>ist Python {}; 3.10 oder neuer wird gebraucht</translation>
   </message>
@@ -1752,6 +1816,10 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
    <translation>{} kann nicht geschrieben werden.</translation>
   </message>
   <message>
+   <source>{} cannot be written: {}.</source>
+   <translation>{} kann nicht geschrieben werden: {}.</translation>
+  </message>
+  <message>
    <source>{} has no band {}.</source>
    <translation>{} hat keinen Kanal {}.</translation>
   </message>
@@ -1796,6 +1864,10 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
    <translation>{} darf nicht gelesen werden.</translation>
   </message>
   <message>
+   <source>{} of {} parts of the layer have empty places: nothing is there, or it did not arrive.</source>
+   <translation>{} von {} Teilen des Layers haben leere Stellen: Dort ist nichts, oder es kam nicht an.</translation>
+  </message>
+  <message>
    <source>{} of {} places; {} tiles, pixels of {} m</source>
    <translation>{} von {} Orten; {} Kacheln, Pixel von {} m</translation>
   </message>
@@ -1808,10 +1880,6 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
    <translation>{} Umrisse</translation>
   </message>
   <message>
-   <source>{} parts of the layer have empty places: nothing is there, or it did not arrive.</source>
-   <translation>{} Teile des Layers haben leere Stellen: dort ist nichts, oder es kam nicht an.</translation>
-  </message>
-  <message>
    <source>{} places found</source>
    <translation>{} Orte gefunden</translation>
   </message>
@@ -1820,8 +1888,12 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
    <translation>{} Orte; {} Kacheln, Pixel von {} m</translation>
   </message>
   <message>
-   <source>{} tiles could not be read; they are listed in the log.</source>
-   <translation>{} Kacheln konnten nicht gelesen werden; sie stehen im Protokoll.</translation>
+   <source>{} tiles could not be read and are missing from the result.</source>
+   <translation>{} Kacheln konnten nicht gelesen werden und fehlen im Ergebnis.</translation>
+  </message>
+  <message>
+   <source>{} tiles could not be read and are missing from the result: {}</source>
+   <translation>{} Kacheln konnten nicht gelesen werden und fehlen im Ergebnis: {}</translation>
   </message>
   <message>
    <source>{} tiles in {}</source>

@@ -8,6 +8,10 @@
    <translation>&lt;p&gt;&lt;b&gt;Escriba lo que busca y obtenga los lugares en sus imágenes.&lt;/b&gt;&lt;/p&gt;&lt;p&gt;Todo se calcula en este ordenador: sin cuenta, sin subir nada. El motor de búsqueda funciona en un Python propio, que hay que preparar una vez (unos minutos).&lt;/p&gt;</translation>
   </message>
   <message>
+   <source>A file</source>
+   <translation>Un archivo</translation>
+  </message>
+  <message>
    <source>A file cannot be written.</source>
    <translation>No se puede escribir un archivo.</translation>
   </message>
@@ -328,6 +332,10 @@
    <translation>Continuar</translation>
   </message>
   <message>
+   <source>Continue it with the button Index.</source>
+   <translation>Continúelo con el botón Índice.</translation>
+  </message>
+  <message>
    <source>Coordinate system of “{}”</source>
    <translation>Sistema de coordenadas de «{}»</translation>
   </message>
@@ -424,6 +432,10 @@ Ejecútelo de nuevo con la misma carpeta para continuar lo interrumpido. Todo se
    <translation>Dibuje uno en el mapa con el botón.</translation>
   </message>
   <message>
+   <source>Drawing the layer needs {:.0f} MB of room; {:.0f} MB are free at {}.</source>
+   <translation>Dibujar la capa necesita {:.0f} MB de espacio; hay {:.0f} MB libres en {}.</translation>
+  </message>
+  <message>
    <source>Drawing {} × {} pixels of {:g} m: about {} requests.</source>
    <translation>Dibujando {} × {} píxeles de {:g} m: unas {} peticiones.</translation>
   </message>
@@ -434,6 +446,10 @@ Ejecútelo de nuevo con la misma carpeta para continuar lo interrumpido. Todo se
   <message>
    <source>Drawn rectangle</source>
    <translation>Rectángulo dibujado</translation>
+  </message>
+  <message>
+   <source>Empty places</source>
+   <translation>Lugares vacíos</translation>
   </message>
   <message>
    <source>Enter them under Settings › Options › Network.</source>
@@ -464,6 +480,10 @@ Ejecútelo de nuevo con la misma carpeta para continuar lo interrumpido. Todo se
    <translation>Fallo</translation>
   </message>
   <message>
+   <source>Fetch again</source>
+   <translation>Volver a obtener</translation>
+  </message>
+  <message>
    <source>Field that says what a thing is</source>
    <translation>Campo que dice qué es cada cosa</translation>
   </message>
@@ -482,10 +502,6 @@ Short descriptions of what is seen from above work best: “a harbour with small
 Varios textos se separan con punto y coma. Con un ráster, el índice se crea en la primera búsqueda y se conserva; con una carpeta de índice la búsqueda tarda milisegundos.
 
 Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arriba: «a harbour with small boats», «solar panels on a roof», «dense forest». Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
-  </message>
-  <message>
-   <source>Finished parts are kept.</source>
-   <translation>Las partes terminadas se conservan.</translation>
   </message>
   <message>
    <source>Finished rasters are kept: run it again to continue.</source>
@@ -614,6 +630,10 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
   <message>
    <source>Its name in lists:</source>
    <translation>Su nombre en las listas:</translation>
+  </message>
+  <message>
+   <source>Its places come from the index.</source>
+   <translation>Sus lugares vienen del índice.</translation>
   </message>
   <message>
    <source>Layer of things on the ground</source>
@@ -788,6 +808,10 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>No como este</translation>
   </message>
   <message>
+   <source>Nothing of the layer was kept.</source>
+   <translation>No se conservó nada de la capa.</translation>
+  </message>
+  <message>
    <source>Nothing of the raster could be read.</source>
    <translation>No se pudo leer nada del ráster.</translation>
   </message>
@@ -798,6 +822,10 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
   <message>
    <source>Nothing was outlined. Try a lower threshold, or other words.</source>
    <translation>No se delimitó nada. Pruebe un umbral más bajo u otras palabras.</translation>
+  </message>
+  <message>
+   <source>Nothing was written.</source>
+   <translation>No se escribió nada.</translation>
   </message>
   <message>
    <source>Number of outlines</source>
@@ -1180,6 +1208,14 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
    <translation>Archivos de texto (*.txt)</translation>
   </message>
   <message>
+   <source>That layer cannot be edited.</source>
+   <translation>Esa capa no se puede editar.</translation>
+  </message>
+  <message>
+   <source>That layer does not take the outlines.</source>
+   <translation>Esa capa no acepta los contornos.</translation>
+  </message>
+  <message>
    <source>The Python of the search engine does not start.</source>
    <translation>El Python del motor de búsqueda no arranca.</translation>
   </message>
@@ -1248,6 +1284,10 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
    <translation>Otra ejecución está escribiendo el índice {}.</translation>
   </message>
   <message>
+   <source>The index {} is unfinished.</source>
+   <translation>El índice {} está sin terminar.</translation>
+  </message>
+  <message>
    <source>The index {} was made by a newer version.</source>
    <translation>El índice {} es de una versión más nueva.</translation>
   </message>
@@ -1296,6 +1336,10 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
    <translation>El nuevo entorno no funciona: {}.</translation>
   </message>
   <message>
+   <source>The outlines have no place in the coordinate system of that layer.</source>
+   <translation>Los contornos no tienen lugar en el sistema de coordenadas de esa capa.</translation>
+  </message>
+  <message>
    <source>The polygons cannot be written to {}.</source>
    <translation>No se pueden escribir los polígonos en {}.</translation>
   </message>
@@ -1314,6 +1358,10 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
   <message>
    <source>The raster is too large for that pixel size.</source>
    <translation>El ráster es demasiado grande para ese tamaño de píxel.</translation>
+  </message>
+  <message>
+   <source>The raster {} has changed since its index was built.</source>
+   <translation>El ráster {} ha cambiado desde que se creó su índice.</translation>
   </message>
   <message>
    <source>The result {} cannot be opened.</source>
@@ -1358,6 +1406,10 @@ La preparación crea ese Python en su carpeta de usuario e instala en él paquet
   <message>
    <source>The training set could not be made.</source>
    <translation>No se pudo crear el conjunto de entrenamiento.</translation>
+  </message>
+  <message>
+   <source>The {} surest of {} are listed here; the layer holds all.</source>
+   <translation>Aquí figuran los {} más seguros de {}; la capa los contiene todos.</translation>
   </message>
   <message>
    <source>There is no connection to the package index.</source>
@@ -1480,6 +1532,10 @@ Pruebe: {}</translation>
    <translation>Actualizar</translation>
   </message>
   <message>
+   <source>Update it with the button Index.</source>
+   <translation>Actualícelo con el botón Índice.</translation>
+  </message>
+  <message>
    <source>Update the plugin and its environment together.</source>
    <translation>Actualice juntos el complemento y su entorno.</translation>
   </message>
@@ -1546,6 +1602,10 @@ Pruebe: {}</translation>
   <message>
    <source>What to outline: building; road; tree</source>
    <translation>Qué delimitar (en inglés): building; road; tree</translation>
+  </message>
+  <message>
+   <source>What was looked at is kept; the same again goes on from there.</source>
+   <translation>Lo ya examinado se conserva; lo mismo otra vez continúa desde ahí.</translation>
   </message>
   <message>
    <source>Where</source>
@@ -1652,6 +1712,10 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
    <translation>encontrado en la ruta</translation>
   </message>
   <message>
+   <source>in the user’s folder for data</source>
+   <translation>en la carpeta de datos del usuario</translation>
+  </message>
+  <message>
    <source>is Python {}; 3.10 or newer is needed</source>
    <translation>es Python {}; se necesita 3.10 o posterior</translation>
   </message>
@@ -1752,6 +1816,10 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
    <translation>{} no se puede escribir.</translation>
   </message>
   <message>
+   <source>{} cannot be written: {}.</source>
+   <translation>No se puede escribir {}: {}.</translation>
+  </message>
+  <message>
    <source>{} has no band {}.</source>
    <translation>{} no tiene la banda {}.</translation>
   </message>
@@ -1796,6 +1864,10 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
    <translation>No hay permiso para leer {}.</translation>
   </message>
   <message>
+   <source>{} of {} parts of the layer have empty places: nothing is there, or it did not arrive.</source>
+   <translation>{} de {} partes de la capa tienen lugares vacíos: ahí no hay nada, o no llegó.</translation>
+  </message>
+  <message>
    <source>{} of {} places; {} tiles, pixels of {} m</source>
    <translation>{} de {} lugares; {} teselas, píxeles de {} m</translation>
   </message>
@@ -1808,10 +1880,6 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
    <translation>{} contornos</translation>
   </message>
   <message>
-   <source>{} parts of the layer have empty places: nothing is there, or it did not arrive.</source>
-   <translation>{} partes de la capa tienen zonas vacías: no hay nada o no llegó.</translation>
-  </message>
-  <message>
    <source>{} places found</source>
    <translation>{} lugares encontrados</translation>
   </message>
@@ -1820,8 +1888,12 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
    <translation>{} lugares; {} teselas, píxeles de {} m</translation>
   </message>
   <message>
-   <source>{} tiles could not be read; they are listed in the log.</source>
-   <translation>{} teselas no se pudieron leer; están en el registro.</translation>
+   <source>{} tiles could not be read and are missing from the result.</source>
+   <translation>{} teselas no se pudieron leer y faltan en el resultado.</translation>
+  </message>
+  <message>
+   <source>{} tiles could not be read and are missing from the result: {}</source>
+   <translation>{} teselas no se pudieron leer y faltan en el resultado: {}</translation>
   </message>
   <message>
    <source>{} tiles in {}</source>

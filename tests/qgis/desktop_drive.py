@@ -180,7 +180,7 @@ def scenario():
     picture("describe")
 
     QTimer.singleShot(2500, lambda: shoot_dialog("options"))
-    iface.showOptionsDialog(window, "Search imagery by text")
+    iface.showOptionsDialog(window, dock.windowTitle())
     yield after(0.5)
     dock.welcome.reason.setText("")
     facts["layers"] = sorted(layer.name() for layer in QgsProject.instance().mapLayers().values())

@@ -62,6 +62,114 @@ def test_a_stubborn_child_is_ended_and_the_next_search_gets_a_new_one(dock, unti
     until(lambda: not runs(pid), 5)
 
 
+@pytest.mark.parametrize("work", ["search", "outline", "index", "heatmap"])
+def test_tiles_that_could_not_be_read_are_told_with_the_reason_and_lie_in_the_log(dock, until, window, monkeypatch,
+                                                                                work):
+    from search_imagery_by_text import log
+
+    monkeypatch.setenv("RSVLM_FAKE", "unreadable")
+    if work == "search":
+        search(dock, until, "houses")
+    elif work == "outline":
+        dock.outline.text.setText("road")
+        dock.outline.button.click()
+    elif work == "index":
+        dock.search.index.build.trigger()
+    else:
+        dock.start_heatmap("houses")
+    until(lambda: not dock._session.busy)
+    said = window.words()
+    assert "4 tiles could not be read and are missing" in said and "A part of /data/a.tif cannot be read." in said
+    assert len(window.bar.items()) == 1 and window.bar.currentItem().findChildren(QPushButton)
+    with open(log.path(), encoding="utf-8") as file:
+        assert "3-3-0: /data/a.tif cannot be read at rows 3 to 12." in file.read()
+    assert all("4 (3-0-0: " in layer.metadata().abstract() for layer in results())
+
+
+def test_an_index_that_is_older_than_its_raster_is_told(dock, until, window):
+    search(dock, until, "changed")
+    assert "The raster /data/a.tif has changed since its index was built. Update it with the button Index." in (
+        window.words())
+
+
+@pytest.mark.parametrize("work, kept", [
+    ("search", "is kept; the same again goes on"), ("outline", "Nothing was written"),
+    ("index", "is kept; the same again goes on"), ("answer", "Nothing was written")])
+@pytest.mark.parametrize("child", ["slow", "stubborn"])
+def test_cancel_says_what_is_kept(dock, until, window, monkeypatch, work, kept, child):
+    monkeypatch.setenv("RSVLM_FAKE", "slow" if child == "slow" else "")
+    if work == "search":
+        dock.search.text.lineEdit().setText(child)
+        dock.search.button.click()
+    elif work == "outline":
+        dock.outline.text.setText(child)
+        dock.outline.button.click()
+    elif work == "index":
+        if child == "stubborn":
+            pytest.skip("an index has no words that could ask for it")
+        dock.search.index.build.trigger()
+    else:
+        dock.describe.question.setText(child)
+        dock.describe.ask.click()
+    until(lambda: dock.progress.bar.value() > 3)
+    dock.progress.cancel.click()
+    until(lambda: not dock._session.busy, 10)
+    assert kept in window.words() and not results()
+
+
+@pytest.mark.parametrize("ask", ["search", "index", "outline"])
+def test_a_folder_that_cannot_be_made_is_told(dock, until, window, tmp_path, ask, monkeypatch):
+    """Where a folder of ours should be there is a file."""
+    from qgis.core import QgsSettings
+    from search_imagery_by_text import settings
+
+    (tmp_path / "file").write_text("")
+    QgsSettings().setValue(settings.PREFIX + "resultsFolder", str(tmp_path / "file" / "results"))
+    QgsSettings().setValue(settings.PREFIX + "indexFolder", str(tmp_path / "file" / "indexes"))
+    if ask == "search":
+        search(dock, until, "houses")
+    elif ask == "outline":
+        dock.outline.text.setText("road")
+        dock.outline.button.click()
+    else:
+        dock.search.index.build.trigger()
+    until(lambda: not dock._session.busy)
+    assert "cannot be written" in window.words() and "Check free space" in window.words() and not results()
+    assert not dock.progress.isVisible()
+
+
+def test_the_selection_of_the_active_layer_counts(dock, until, window):
+    """Two polygon layers have a selection; where to look is what the user works with."""
+    from qgis.core import QgsFeature, QgsGeometry, QgsVectorLayer
+
+    made = []
+    for number in range(2):
+        layer = QgsVectorLayer("Polygon?crs=EPSG:25832", f"areas {number}", "memory")
+        feature = QgsFeature()
+        feature.setGeometry(QgsGeometry.fromRect(QgsRectangle(500000 + 200 * number, 5699800, 500100 + 200 * number,
+                                                             5699900)))
+        layer.dataProvider().addFeatures([feature])
+        layer.selectAll()
+        QgsProject.instance().addMapLayer(layer)
+        made.append(layer)
+    for layer in made:
+        window.canvas.setCurrentLayer(layer)
+        dock.where.choice.setCurrentIndex(3)
+        extent = dock.where.extent(dock.layer.currentLayer())
+        assert extent[0] == layer.extent().xMinimum() and extent[2] == layer.extent().xMaximum()
+
+
+def test_drawing_twice_gives_the_map_its_own_tool_back(dock, window):
+    from qgis.gui import QgsMapToolPan
+
+    pan = QgsMapToolPan(window.canvas)
+    window.canvas.setMapTool(pan)
+    dock.where.start_drawing()
+    dock.where.start_drawing()
+    dock.where._drawn(QgsRectangle(500050, 5699850, 500150, 5699950))
+    assert window.canvas.mapTool() is pan
+
+
 def test_faults_are_in_the_log_file_without_private_data(dock, until, monkeypatch, tmp_path):
     from search_imagery_by_text import log, settings
 
@@ -144,6 +252,25 @@ def test_the_window_does_not_stand_still(dock, until, work):
     dock.show()
     assert_it_does_not_stand_still(until, go)
 
+@pytest.mark.parametrize("way", ["computes", "sleeps", "waits for a process"])
+def test_a_window_that_stands_still_is_found_out(engine, until, way):
+    """The clock of the tests above does not overlook it, however busy the machine is."""
+    from qgis.PyQt.QtCore import QProcess
+
+    def go():
+        if way == "computes":
+            begun = time.thread_time()
+            while time.thread_time() - begun < 0.15:
+                pass
+        elif way == "sleeps":
+            time.sleep(1.2)
+        else:
+            process = QProcess()
+            process.start("sleep", ["1.2"])
+            assert process.waitForFinished(60_000)
+
+    with pytest.raises(AssertionError, match="longest standstills"):
+        assert_it_does_not_stand_still(until, lambda: QTimer.singleShot(0, go))
 
 
 def test_a_drawn_rectangle_is_described_and_asked_about(dock, until, window):

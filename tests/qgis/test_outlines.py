@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from driving import results, shown
+from driving import assert_it_does_not_stand_still, results, shown
 from qgis.core import QgsProject, QgsRectangle
 
 
@@ -166,7 +166,7 @@ def test_outlines_are_appended_with_mapped_fields_in_the_layers_crs(dock, until)
     dialog = AppendDialog(layer, [], [])
     assert "no polygon layer" in dialog.words.text() and not dialog.buttons.buttons()[0].isEnabled()
     QgsProject.instance().addMapLayer(mine)
-    assert append(layer, [], mine, {**dialog._expressions(), "kind": "upper(\"text\")"})
+    assert append(layer, [], mine, {**dialog._expressions(), "kind": "upper(\"text\")"}) == ""
     features = list(mine.getFeatures())
     assert len(features) == 12 and {feature["kind"] for feature in features} == {"BUILDING", "ROAD"}
     assert all(0 < feature["confidence"] <= 1 for feature in features)
@@ -198,3 +198,47 @@ def test_selected_polygons_keep_only_the_outlines_that_meet_them(dock, until):
     assert 0 < layer.featureCount() < 12 and layer.featureCount() == dock.outline.view.model().rowCount()
     both = QgsGeometry.unaryUnion(shapes)
     assert all(feature.geometry().intersects(both) for feature in layer.getFeatures())
+
+
+def test_of_many_outlines_the_surest_are_listed_and_all_are_counted(dock, until, monkeypatch):
+    from search_imagery_by_text.gui import hits_view
+
+    monkeypatch.setattr(hits_view, "LISTED", 5)
+    layer = outline(dock, until)
+    view = dock.outline.view
+    assert [view.model().index(row, 0).data(257).rank for row in range(view.model().rowCount())] == [1, 2, 3, 4, 5]
+    assert layer.featureCount() == 12 and "building: 6 outlines" in dock.outline.summary.text()
+    assert "The 5 surest of 12 are listed here" in dock.outline.summary.text()
+    view.setCurrentIndex(view.model().index(0, 0))
+    dock.outline.discard()
+    assert view.model().rowCount() == 5 and "5 surest of 11" in dock.outline.summary.text()
+
+
+def test_ten_thousand_outlines_do_not_hold_up_the_window(dock, until, tmp_path):
+    from osgeo import ogr, osr
+    from search_imagery_by_text import jobs
+
+    path, system = tmp_path / "many.gpkg", osr.SpatialReference()
+    system.ImportFromEPSG(25832)
+    source = ogr.GetDriverByName("GPKG").CreateDataSource(str(path), ["VERSION=1.2"])
+    made = source.CreateLayer("masks", system, ogr.wkbMultiPolygon)
+    for name, kind in (("rank", ogr.OFTInteger), ("confidence", ogr.OFTReal), ("text", ogr.OFTString),
+                       ("area_m2", ogr.OFTReal)):
+        made.CreateField(ogr.FieldDefn(name, kind))
+    made.StartTransaction()
+    for number in range(10_000):
+        x, y = 500000 + 3 * (number % 100), 5699700 + 3 * (number // 100)
+        feature = ogr.Feature(made.GetLayerDefn())
+        for name, value in (("rank", number + 1), ("confidence", 0.5), ("text", "building"), ("area_m2", 4.0)):
+            feature.SetField(name, value)
+        feature.SetGeometry(ogr.CreateGeometryFromWkt(
+            f"MULTIPOLYGON((({x} {y},{x + 2} {y},{x + 2} {y + 2},{x} {y + 2},{x} {y})))"))
+        made.CreateFeature(feature)
+    made.CommitTransaction()
+    made = source = None
+    dock.show()
+    dock.tabs.setCurrentWidget(dock.outline)
+    request = jobs.segment(["x.tif"], ["building"], str(path))
+    assert_it_does_not_stand_still(until, lambda: dock.results.show_masks(
+        dock.layer.currentLayer(), request, {"threshold": {"building": 0.3}}))
+    assert "building: 10000 outlines" in dock.outline.summary.text()

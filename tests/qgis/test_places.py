@@ -198,6 +198,17 @@ def test_the_heatmap_is_of_the_marked_pictures_text_and_makes_way_for_other_resu
     assert not dock.search.heatmap.isChecked() and heatmaps() == {"forest": False}
 
 
+def test_one_texts_pictures_have_the_colours_of_the_map(dock, until):
+    search(dock, until, "houses")
+    ranges = results()[0].renderer().ranges()
+    for row in range(20):
+        hit = dock.search.view.model().index(row, 0).data(257)
+        there = next(one for one in ranges if one.lowerValue() <= hit.confidence <= one.upperValue())
+        assert there.symbol().symbolLayer(0).strokeColor().name() == hit.colour
+        assert hit.colour in dock.search.legend.text()
+    assert "75–100" in dock.search.legend.text()
+
+
 def test_texts_differ_by_more_than_colour(dock, until):
     search(dock, until, "houses; forest")
     categories = results()[0].renderer().categories()  # which own the symbols

@@ -416,24 +416,81 @@ def test_the_bands_of_the_layers_style_are_asked_for(engine, tmp_path):
     assert sources.renderer_bands(layer) == [4, 3, 2]
 
 
-def test_a_turned_raster_that_was_given_its_place_by_hand_is_drawn_where_it_lies(engine, tmp_path, until):
-    """QGIS shows it turned, as one of other pixels than the file has; an upright one is read as it is."""
+@pytest.mark.parametrize("size", [(120, 160), (700, 90), (1, 1)])
+@pytest.mark.parametrize("degrees", [0, 0.01, 28, 45, 89.99, 90, 130, 180, -0.01, -30, -120])
+def test_a_turned_raster_that_was_given_its_place_by_hand_is_read_pixel_by_pixel(engine, tmp_path, degrees, size):
+    """QGIS shows it warped, with black corners and other pixels than the file has: the engine gets the file's."""
     from conftest import write_raster
     from osgeo import gdal
     from search_imagery_by_text import sources
 
-    made = {}
-    for name, rotation in (("upright", 0.0), ("turned", 0.5)):
-        path = write_raster(tmp_path / f"{name}.tif", size=(120, 160), epsg=None, rotation=rotation)
-        made[name] = QgsRasterLayer(str(path), name)
-        made[name].setCrs(QgsCoordinateReferenceSystem("EPSG:25832"))
-    assert not sources.needs_export(made["upright"]) and sources.needs_export(made["turned"])
-    grid, (_, fault) = run_export(made["turned"], made["turned"].extent(), None, tmp_path / "drawn.tif", until)
-    assert fault is None
+    path = write_raster(tmp_path / "turned.tif", size=size, epsg=None, rotation=np.radians(degrees))
+    layer = QgsRasterLayer(str(path), "turned")
+    layer.setCrs(QgsCoordinateReferenceSystem("EPSG:25832"))
+    assert not sources.needs_export(layer)
+    copy, original = gdal.Open(sources.raster_source(layer)), gdal.Open(str(path))
+    assert "25832" in copy.GetProjection()
+    assert copy.GetGeoTransform() == pytest.approx(original.GetGeoTransform(), abs=1e-6)
+    assert (copy.RasterYSize, copy.RasterXSize) == size and (copy.ReadAsArray() == original.ReadAsArray()).all()
+
+
+def test_corners_of_a_turned_raster_that_is_coloured_by_its_style_are_nodata(engine, tmp_path, until):
+    """It is drawn as it is seen, but for the corners, which are no data of the file and no holes of a server."""
+    from conftest import write_raster
+    from osgeo import gdal
+    from search_imagery_by_text import sources
+
+    path = write_raster(tmp_path / "turned.tif", size=(900, 700), rotation=0.5)
+    layer = painted(path, "coloured")
+    assert sources.needs_export(layer)
+    grid, (holes, fault) = run_export(layer, layer.extent(), None, tmp_path / "drawn.tif", until)
+    assert fault is None and holes == 0
     _, pixels = read(tmp_path / "drawn.tif")
     box = [grid.extent.xMinimum(), grid.extent.yMinimum(), grid.extent.xMaximum(), grid.extent.yMaximum()]
-    truth = gdal.Warp("", str(tmp_path / "turned.tif"), format="MEM", srcSRS="EPSG:25832", dstSRS="EPSG:25832",
-                      width=grid.width, height=grid.height, outputBounds=box, dstAlpha=True).ReadAsArray().astype(int)
+    truth = gdal.Warp("", str(path), format="MEM", width=grid.width, height=grid.height, outputBounds=box,
+                      dstAlpha=True).ReadAsArray().astype(int)
     there = truth[3] > 0
     assert 0.4 < there.mean() < 0.9
-    assert np.abs(pixels[:3].astype(int) - truth[:3])[:, there].mean() < 8
+    assert ((pixels[3] > 0) == there).mean() > 0.998  # but for pixels that the edge cuts
+    assert np.abs(pixels[2].astype(int) - truth[0])[there].mean() < 8
+
+
+def test_holes_are_told_noted_in_the_layer_and_fetched_again_on_request(dock, server, raster_file, until, window,
+                                                                        monkeypatch):
+    from qgis.PyQt.QtWidgets import QPushButton
+    from search_imagery_by_text import export
+
+    monkeypatch.setattr(export, "PAUSES_MS", (50, 50))
+    layer = xyz(server, "holes")
+    QgsProject.instance().addMapLayer(layer)
+    dock.layer.setLayer(layer)
+    dock.where.set_rectangle(middle(raster_file, 300), QgsCoordinateReferenceSystem("EPSG:3857"))
+    dock.search.sizes.setText("0.5")
+    dock.search.text.lineEdit().setText("houses")
+    dock.search.button.click()
+    until(lambda: not dock._session.busy and not dock.web.busy)
+    assert "parts of the layer have empty places" in window.words()
+    hits = next(one for one in QgsProject.instance().mapLayers().values() if one.name().startswith("Places"))
+    assert "have empty places" in hits.metadata().abstract()
+    asked = count(server)
+    dock.search.button.click()
+    until(lambda: not dock._session.busy and not dock.web.busy)
+    assert count(server) == asked  # an emptiness that is the service's own is not asked for again and again
+    again = next(one for one in window.bar.currentItem().findChildren(QPushButton) if one.text() == "Fetch again")
+    drawn = dict(dock.web._files)
+    again.click()
+    assert dock.web.busy
+    until(lambda: not dock._session.busy and not dock.web.busy)
+    assert dock.web._files.keys() == drawn.keys() and dock.web._files != drawn
+
+
+def test_a_disk_without_room_for_the_file_is_told_before_anything_is_fetched(engine, server, raster_file, tmp_path,
+                                                                             until, monkeypatch):
+    from types import SimpleNamespace
+
+    from search_imagery_by_text import export
+
+    monkeypatch.setattr(export.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100_000))
+    _, (_, fault) = run_export(xyz(server, "xyz"), middle(raster_file, 300), 0.5, tmp_path / "d.tif", until)
+    assert fault.code == "output" and "0 MB are free" in fault.message and "Make room" in fault.remedy
+    assert count(server) == 0 and not (tmp_path / "d.tif").exists()

@@ -1,7 +1,8 @@
 """A worker without an engine: real protocol, real result files, and every way of misbehaving.
 
 A word in the text asks for a behaviour: `slow`, `crash`, `silent`, `garbage`, `huge`, `stubborn`, `error`, `bug`,
-`oldprotocol` in the environment variable RSVLM_FAKE. Runs in QGIS's own Python, which has osgeo.
+`unreadable`, `changed`, `oldprotocol` in the environment variable RSVLM_FAKE. Runs in QGIS's own Python, which has
+osgeo.
 """
 
 import json
@@ -238,7 +239,13 @@ def run(request):
             return
         if wait_or_stop(number, 100 if "slow" in words else 60 if os.environ.get("RSVLM_FAKE") == "slow" else 5, 0.05):
             return
-        send("result", number, op=request["op"], result=result(request))
+        found = result(request)
+        if "unreadable" in words or os.environ.get("RSVLM_FAKE") == "unreadable":
+            found["failed"] = [
+                f"3-{tile}-0: /data/a.tif cannot be read at rows {tile} to {tile + 9}." for tile in range(4)]
+        if "changed" in words:
+            found["changed"] = ["/data/a.tif has changed since it was indexed; run rsvlm index again to see it."]
+        send("result", number, op=request["op"], result=found)
     except LookupError:
         send("error", number, code="model", message="There is no model 'x'.", remedy="Name a folder.", traceback="")
     except Exception as error:  # as the real one does
