@@ -9,32 +9,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from rsvlm_core.errors import OutputError, SearchIndexError, UsageError
-from rsvlm_core.imagery.raster import Extent
 from rsvlm_core.index.files import MANIFEST, PARTS, VECTORS_OF, is_ours, leftovers
 from rsvlm_core.index.local import LocalWork
 from rsvlm_core.index.lock import WriterLock
 from rsvlm_core.index.manifest import IndexManifest
 from rsvlm_core.index.places import Places
-from rsvlm_core.index.plan import MIN_VALID, Wanted, plan
+from rsvlm_core.index.plan import Wanted, plan
 from rsvlm_core.index.vectors import load_vectors
 from rsvlm_core.index.work import IndexReport
 from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.progress import Progress, ShouldStop, never, silent
-from rsvlm_core.tiles.grid import OVERLAP
 
 
 def build_index(
     sources: Sequence[str],
     out: Path,
     encoder: Encoder,
+    wanted: Wanted = Wanted(),  # noqa: B008 - frozen
     *,
-    gsds: Sequence[float] | None = None,
-    bands: Sequence[int] | None = None,
-    extent: Extent | None = None,
-    fresh: bool = False,
-    batch: int = 32,
-    overlap: float = OVERLAP,
-    min_valid: float = MIN_VALID,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> IndexReport:
@@ -44,13 +36,7 @@ def build_index(
         sources: Rasters; those of earlier runs stay in the index whether or not they are named again.
         out: The folder, made where it does not exist.
         encoder: The model.
-        gsds: Levels in metres per pixel; None keeps what a raster has, else chooses by raster and model.
-        bands: Seen as red, green, blue; None likewise.
-        extent: In the CRS of the first raster; only tiles that touch it are added.
-        fresh: Forget what the folder holds.
-        batch: Tiles that the model sees at once.
-        overlap: Share of a tile's side that neighbours share.
-        min_valid: Share of valid pixels that a tile needs; lowered for a raster that has no such tile.
+        wanted: Of which tiles, and how.
         progress: Told of tiles.
         should_stop: Polled for every tile; finished parts stay.
 
@@ -63,17 +49,16 @@ def build_index(
     """
     started = time.monotonic()
     folder = Path(out)
-    wanted = Wanted.of(gsds, bands, extent, min_valid)
     if not sources:
         raise UsageError("No raster was given.", "Name at least one.")
     is_new = prepare(folder)
     try:
         with WriterLock(folder) as lock:
-            before = existing(folder, encoder.info, overlap, fresh)
+            before = existing(folder, encoder.info, wanted)
             manifest, names = plan(before, sources, wanted, encoder.info)
-            if manifest != before or fresh or not (folder / MANIFEST).is_file():
+            if manifest != before or wanted.fresh or not (folder / MANIFEST).is_file():
                 manifest.save(folder)
-            work = LocalWork(folder, manifest, encoder, max(1, batch), lock, progress, should_stop)
+            work = LocalWork(folder, manifest, encoder, max(1, wanted.batch), lock, progress, should_stop)
             work.clean()
             report = work.run(names)
             load_vectors(folder, work.files(), manifest.dimensions)
@@ -86,7 +71,11 @@ def build_index(
 
 
 def prepare(folder: Path) -> bool:
-    """Make the folder, or see that it is ours; tells whether it is new."""
+    """Make the folder, or see that it is ours; tells whether it is new.
+
+    Raises:
+        OutputError: It is a file, holds other things, or cannot be made.
+    """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file.", "Give the name of a folder for the index, such as NAME.rsindex.")
     is_new = not folder.exists()
@@ -118,22 +107,26 @@ def _remove_empty(folder: Path) -> None:
         pass  # something is in it after all; it stays, and is harmless
 
 
-def existing(folder: Path, info: ModelInfo, overlap: float, fresh: bool) -> IndexManifest:
-    """The manifest to continue from; an empty one where there is none or it shall be forgotten."""
-    empty = IndexManifest.of(info, overlap)
+def existing(folder: Path, info: ModelInfo, wanted: Wanted) -> IndexManifest:
+    """The manifest to continue from; an empty one where there is none or it shall be forgotten.
+
+    Raises:
+        SearchIndexError: It is damaged, of another model or a newer version, or its tiles overlap otherwise.
+    """
+    empty = IndexManifest.of(info, wanted.overlap)
     # names of parts are never used twice, so that nothing stored about an old one is taken for a new one
     numbers = [int(m[1]) for p in (folder / PARTS).iterdir() if (m := re.fullmatch(r"part-(\d+)\.parquet", p.name))]
     empty = replace(empty, next_part=max(numbers, default=-1) + 1)
-    if fresh:
+    if wanted.fresh:
         (folder / VECTORS_OF).unlink(missing_ok=True)
         return empty
     if not (folder / MANIFEST).is_file():
         return empty
     manifest = IndexManifest.load(folder)
     manifest.check_model(info, folder)
-    if abs(manifest.overlap - overlap) > 1e-9:
+    if abs(manifest.overlap - wanted.overlap) > 1e-9:
         raise SearchIndexError(
-            f"{folder} has tiles that overlap by {manifest.overlap:g}, not {overlap:g}.",
+            f"{folder} has tiles that overlap by {manifest.overlap:g}, not {wanted.overlap:g}.",
             "Build it again with --fresh, or under another name.",
         )
     return manifest

@@ -8,6 +8,7 @@ written the same.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,7 @@ from typing import Any
 from pyproj import CRS
 
 from rsvlm_core.errors import RasterError, UsageError, first_line
-from rsvlm_core.imagery.raster import Extent, Raster
+from rsvlm_core.imagery.raster import Raster
 from rsvlm_core.index.builder import existing, prepare
 from rsvlm_core.index.decode import Seen, TileReader
 from rsvlm_core.index.files import MANIFEST, PARTS, part_name
@@ -25,12 +26,12 @@ from rsvlm_core.index.lock import WriterLock
 from rsvlm_core.index.manifest import IndexManifest, Part, Source
 from rsvlm_core.index.parts import PartNotes, read_notes
 from rsvlm_core.index.partwork import PartWork
-from rsvlm_core.index.plan import MIN_VALID, Wanted, grid_of, plan
+from rsvlm_core.index.plan import Wanted, grid_of, plan
 from rsvlm_core.index.remote import Options, RemoteFolder, cached, is_remote
 from rsvlm_core.index.work import IndexReport, Work
 from rsvlm_core.model.encoder import Encoder, ModelInfo
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
-from rsvlm_core.tiles.grid import OVERLAP, Tile
+from rsvlm_core.tiles.grid import Tile
 
 # Memory of a task for each pixel that it reads: colours, twice while they are packed, and some room.
 _READER_BYTES = 8
@@ -63,15 +64,9 @@ def build_on_ray(
     load: LoadEncoder,
     info: ModelInfo,
     cluster: Cluster,
+    wanted: Wanted = Wanted(),  # noqa: B008 - frozen
     *,
     options: Options | None = None,
-    gsds: Sequence[float] | None = None,
-    bands: Sequence[int] | None = None,
-    extent: Extent | None = None,
-    fresh: bool = False,
-    batch: int = 32,
-    overlap: float = OVERLAP,
-    min_valid: float = MIN_VALID,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> IndexReport:
@@ -86,15 +81,9 @@ def build_on_ray(
         load: Makes the model, on the machine that embeds; must be picklable.
         info: Of that model.
         cluster: Where.
+        wanted: Of which tiles, and how.
         options: Of the storage at a URL.
-        gsds: As there; likewise the rest.
-        bands: As there.
-        extent: As there.
-        fresh: As there.
-        batch: As there.
-        overlap: As there.
-        min_valid: As there.
-        progress: As there.
+        progress: Told of tiles.
         should_stop: Polled for every part.
 
     Raises:
@@ -103,7 +92,7 @@ def build_on_ray(
     """
     if not sources:
         raise UsageError("No raster was given.", "Name at least one.")
-    wanted = Wanted.of(gsds, bands, extent, min_valid)
+    started = time.monotonic()
     remote = RemoteFolder(out, options) if is_remote(out) else None
     folder = Path(out) if remote is None else cached(remote.url)
     prepare(folder)
@@ -113,17 +102,17 @@ def build_on_ray(
             (folder / MANIFEST).unlink(missing_ok=True)
             if MANIFEST in there:
                 remote.get(MANIFEST, folder / MANIFEST)
-        before = existing(folder, info, overlap, fresh)
+        before = existing(folder, info, wanted)
         used = [int(Path(name).stem.removeprefix("part-")) for name in there if name.startswith(f"{PARTS}/part-")]
         before = replace(before, next_part=max([before.next_part, *(number + 1 for number in used)]))
         manifest, names = plan(before, sources, wanted, info)
         work = RayWork(
-            folder, manifest, lock, progress, should_stop, ray=ray, load=load, cluster=cluster, batch=max(1, batch),
-            remote=remote, there=there,
+            folder, manifest, lock, progress, should_stop, ray=ray, load=load, cluster=cluster,
+            batch=max(1, wanted.batch), remote=remote, there=there,
         )
         work.save()
         work.clean()
-        return work.run(names)
+        return replace(work.run(names), seconds=time.monotonic() - started)
 
 
 class RayWork(Work):

@@ -14,7 +14,7 @@ from rsvlm_core.imagery.projecting import project_one
 from rsvlm_core.imagery.raster import Extent, Raster, as_geometry, outside
 from rsvlm_core.index.manifest import Area, IndexManifest, Part, Source
 from rsvlm_core.model.encoder import ModelInfo
-from rsvlm_core.tiles.grid import TileGrid, checked_gsds, default_gsds
+from rsvlm_core.tiles.grid import OVERLAP, TileGrid, checked_gsds, default_gsds
 
 # Tiles of a part: some seconds of work on two processor cores, the most that being killed can cost. The first parts are
 # smaller, so that what is stopped soon has something to show.
@@ -31,24 +31,28 @@ class Wanted:
     """What a caller asks of an index.
 
     Attributes:
-        gsds: Levels; None keeps those of a raster that is in the index, else chooses.
-        bands: Likewise.
-        extent: In the CRS of the first raster; None is everything.
-        min_valid: Share of valid pixels that a tile needs.
+        gsds: Levels in metres per pixel; None keeps those of a raster that is in the index, else chooses by raster
+            and model.
+        bands: Seen as red, green, blue, counted from 1, a lone one as grey; None likewise.
+        extent: In the CRS of the first raster; only tiles that touch it are added. None is everything.
+        min_valid: Share of valid pixels that a tile needs; lowered for a raster that has no such tile.
+        overlap: Share of a tile's side that neighbours share.
+        fresh: Forget what the folder holds.
+        batch: Tiles that the model sees at once.
     """
 
-    gsds: tuple[float, ...] | None = None
-    bands: tuple[int, ...] | None = None
+    gsds: Sequence[float] | None = None
+    bands: Sequence[int] | None = None
     extent: Extent | None = None
     min_valid: float = MIN_VALID
+    overlap: float = OVERLAP
+    fresh: bool = False
+    batch: int = 32
 
-    @classmethod
-    def of(
-        cls, gsds: Sequence[float] | None, bands: Sequence[int] | None, extent: Extent | None, min_valid: float
-    ) -> Wanted:
-        """From arguments as callers give them; a lone band is seen as grey."""
-        seen = None if bands is None else tuple(bands) * (3 if len(bands) == 1 else 1)
-        return cls(None if gsds is None else tuple(gsds), seen, extent, min_valid)
+    def __post_init__(self) -> None:
+        if self.bands is not None:
+            seen = tuple(self.bands) * (3 if len(self.bands) == 1 else 1)
+            object.__setattr__(self, "bands", seen)  # compared with those of sources
 
 
 def plan(
@@ -92,14 +96,26 @@ def plan(
 
 
 def grid_of(raster: Raster, entry: Source, area: int, image_size: int, overlap: float) -> TileGrid:
-    """The tiles of one area of a source; the parts' positions count in it."""
+    """The tiles of one area of a source; the parts' positions count in it.
+
+    Args:
+        raster: Open.
+        entry: What the index knows of it.
+        area: Number of the area; tiles of those before it are left out.
+        image_size: Side of a tile in pixels.
+        overlap: Share of a tile's side that neighbours share.
+    """
     geometry = entry.areas[area].geometry
     grid = TileGrid(raster, entry.gsds, image_size, overlap, geometry)
     return grid.without([a.geometry for a in entry.areas[:area]])
 
 
 def relaxed(manifest: IndexManifest, name: str, best: float) -> IndexManifest:
-    """Plan a raster anew that has no tile with enough valid pixels, at half of the best share that it has."""
+    """Plan a raster anew that has no tile with enough valid pixels, at half of the best share that it has.
+
+    Raises:
+        ValueError: There is no such raster in the manifest.
+    """
     entry = manifest.named(name)
     if entry is None:
         raise ValueError(f"{name} is not in the manifest")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rsvlm_core.errors import RasterError
 from rsvlm_core.jobs.context import Context
@@ -37,22 +37,26 @@ def build_index(params: Params, context: Context) -> dict[str, object]:
     model = params.model()
     params.done()
 
+    from rsvlm_core.index.plan import Wanted
+
     encoder = context.encoders.get(*model)
-    wishes: dict[str, Any] = {
-        "gsds": gsds, "bands": bands, "extent": extent, "fresh": fresh, "batch": batch, "progress": context.progress,
-        "should_stop": context.should_stop,
-    }
+    wanted = Wanted(gsds, bands, extent, fresh=fresh, batch=batch)
     if engine == "ray":
         from rsvlm_core.index.cluster import Cluster, build_on_ray
         from rsvlm_core.model.registry import load_encoder
 
         cluster = Cluster(address, embedders or None, gpus=gpus)
         load = partial(load_encoder, *model)
-        report = build_on_ray(sources, out, load, encoder.info, cluster, options=options, **wishes)
+        report = build_on_ray(
+            sources, out, load, encoder.info, cluster, wanted, options=options, progress=context.progress,
+            should_stop=context.should_stop,
+        )
     else:
         from rsvlm_core.index.builder import build_index as build
 
-        report = build(sources, Path(out), encoder, **wishes)
+        report = build(
+            sources, Path(out), encoder, wanted, progress=context.progress, should_stop=context.should_stop
+        )
     if report.failed and report.tiles == len(report.failed):
         raise RasterError(
             f"None of the {report.tiles} tiles could be read; the first: {report.failed[0].rstrip('.')}.",

@@ -19,11 +19,12 @@ from rsvlm_core.engines.folder import FolderEngine
 from rsvlm_core.errors import OutputError, RsvlmError, UsageError
 from rsvlm_core.imagery.opening import is_local
 from rsvlm_core.imagery.projecting import project_one
-from rsvlm_core.imagery.raster import Outline, outside, peek
+from rsvlm_core.imagery.raster import Outline, as_geometry, outside, peek
 from rsvlm_core.index.builder import build_index
 from rsvlm_core.index.files import LOCK, MANIFEST
 from rsvlm_core.index.lock import WriterLock
 from rsvlm_core.index.manifest import FORMAT_VERSION
+from rsvlm_core.index.plan import Wanted
 from rsvlm_core.index.remote import fetched
 from rsvlm_core.index.store import VectorIndex
 from rsvlm_core.model.encoder import Encoder
@@ -79,7 +80,8 @@ def first_crs(sources: Sequence[str], warm: Warm | None = None) -> CRS:
         warm: What earlier searches left open.
 
     Raises:
-        RsvlmError: It cannot be opened.
+        UsageError: Nothing was named.
+        RasterError, SearchIndexError: It cannot be opened.
     """
     if not sources:
         raise UsageError("No raster was given.", "Name rasters, or one index folder (.rsindex).")
@@ -115,6 +117,7 @@ def open_corpus(
 
     Raises:
         RasterError: A raster cannot be used.
+        RsvlmError: None of the tiles could be read.
         SearchIndexError: The index cannot be used.
         OutputError: The cache folder cannot be written.
         UsageError: An index among several sources, or the region touches no raster.
@@ -122,15 +125,7 @@ def open_corpus(
     started = time.monotonic()
     warm = warm if warm is not None else Warm()
     if any(is_index(s) for s in sources):
-        if len(sources) > 1:
-            raise UsageError(
-                "An index folder is searched alone.", "Name one index, or rasters; rsvlm index adds rasters to one."
-            )
-        if gsds is not None or bands is not None:
-            raise UsageError(
-                f"{sources[0]} is an index; its bands and ground sampling distances are fixed.",
-                "Leave them out, or name the rasters instead.",
-            )
+        _check_alone(sources, fixed=gsds is not None or bands is not None)
         engine = warm.engine(fetched(sources[0]), encoder.info)
         _check_region(engine.index, region)
         return Corpus((engine,), engine.crs, time.monotonic() - started, engine.index.failed)
@@ -144,20 +139,8 @@ def open_corpus(
     engines, built = [], False
     for outline, part in chosen:
         folder = _cached(outline, encoder, gsds, bands, overlap)
-        extent = None if part is None else shapely.to_wkb(part).hex()
-        if not (warm.is_built(folder, extent) or warm.is_built(folder, None)):
-            built = True
-            try:
-                report = build_index(
-                    [outline.source], folder, encoder, gsds=gsds, bands=bands, extent=part, overlap=overlap,
-                    progress=progress, should_stop=should_stop,
-                )
-            except OutputError as error:
-                raise OutputError(
-                    error.message, "Free some space there, or set RSVLM_CACHE to a folder that can be written."
-                ) from error
-            if not report.failed:
-                warm.built(folder, extent)
+        wanted = Wanted(gsds, bands, part, overlap=overlap)
+        built |= _complete(folder, outline, encoder, wanted, warm, progress, should_stop)
         engines.append(warm.engine(folder, encoder.info))
     if built:
         _prune([e.index.folder for e in engines])
@@ -169,6 +152,39 @@ def open_corpus(
             "Check the raster with gdalinfo.",
         )
     return corpus
+
+
+def _check_alone(sources: Sequence[str], fixed: bool) -> None:
+    """UsageError for an index beside other sources, or with bands or levels (`fixed`) that it cannot have."""
+    if len(sources) > 1:
+        raise UsageError(
+            "An index folder is searched alone.", "Name one index, or rasters; rsvlm index adds rasters to one."
+        )
+    if fixed:
+        raise UsageError(
+            f"{sources[0]} is an index; its bands and ground sampling distances are fixed.",
+            "Leave them out, or name the rasters instead.",
+        )
+
+
+def _complete(
+    folder: Path, outline: Outline, encoder: Encoder, wanted: Wanted, warm: Warm, progress: Progress,
+    should_stop: ShouldStop,
+) -> bool:
+    """Build what a raster's cached index lacks; False where an earlier search saw that it lacks nothing."""
+    part = wanted.extent
+    extent = None if part is None else shapely.to_wkb(as_geometry(part)).hex()
+    if warm.is_built(folder, extent) or warm.is_built(folder, None):
+        return False
+    try:
+        report = build_index([outline.source], folder, encoder, wanted, progress=progress, should_stop=should_stop)
+    except OutputError as error:
+        raise OutputError(
+            error.message, "Free some space there, or set RSVLM_CACHE to a folder that can be written."
+        ) from error
+    if not report.failed:
+        warm.built(folder, extent)
+    return True
 
 
 def changed_sources(corpus: Corpus, names: Sequence[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from rsvlm_core import jobs
 from rsvlm_core.imagery.raster import Extent, Raster
 from rsvlm_core.index.builder import build_index
+from rsvlm_core.index.plan import Wanted
 from rsvlm_core.jobs.encoders import Encoders
 from rsvlm_core.model.encoder import Encoder
 from rsvlm_core.model.registry import load_encoder
@@ -116,7 +117,7 @@ def _index(
 ) -> tuple[tuple[float, float], int]:
     """(wall, CPU) seconds, and tiles."""
     wall, cpu = time.perf_counter(), time.process_time()
-    report = build_index([raster], out, encoder, extent=extent)
+    report = build_index([raster], out, encoder, Wanted(extent=extent))
     return (time.perf_counter() - wall, time.process_time() - cpu), report.embedded
 
 

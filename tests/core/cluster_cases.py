@@ -15,6 +15,7 @@ import pytest
 
 from rsvlm_core.errors import Stopped, UsageError
 from rsvlm_core.index.cluster import Cluster, build_on_ray
+from rsvlm_core.index.plan import Wanted
 from rsvlm_core.index.remote import RemoteFolder, fetched
 from rsvlm_core.model.encoder import Float32, UInt8
 from rsvlm_core.pipelines.search import search
@@ -70,8 +71,9 @@ def nodes() -> Iterator[Any]:
         cluster.shutdown()
 
 
-def _build(source: str, out: str, load: Loads, **options: Any) -> Any:
-    return build_on_ray([source], out, load, FakeEncoder().info, Cluster("unused", 2), batch=8, **options)
+def _build(source: str, out: str, load: Loads, fresh: bool = False, **more: Any) -> Any:
+    wanted = Wanted(batch=8, fresh=fresh)
+    return build_on_ray([source], out, load, FakeEncoder().info, Cluster("unused", 2), wanted, **more)
 
 
 def test_a_machine_that_dies_changes_nothing(nodes: Any, scene: str, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ class Dying(FakeEncoder):
         return super().encode_images(images)
 
 plan.PART_TILES = 16
-build_index([sys.argv[1]], Path(sys.argv[2]), Dying(), batch=8)
+build_index([sys.argv[1]], Path(sys.argv[2]), Dying(), plan.Wanted(batch=8))
 """
 
 

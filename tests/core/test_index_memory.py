@@ -21,6 +21,7 @@ from affine import Affine
 from rasterio.windows import Window
 sys.path.insert(0, {root!r})
 from rsvlm_core.index.builder import build_index
+from rsvlm_core.index.plan import Wanted
 from tests.fakes import FakeEncoder
 
 class Wide(FakeEncoder):
@@ -41,7 +42,7 @@ def built(side):
         for row in range(0, side, 256):
             high = min(256, side - row)
             out.write(np.full((1, high, side // 2), 90, np.uint8), window=Window(0, row, side // 2, high))
-    report = build_index([str(path)], path.with_suffix(".rsindex"), Wide(), gsds=[1.0])
+    report = build_index([str(path)], path.with_suffix(".rsindex"), Wide(), Wanted([1.0]))
     peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
     return report.tiles, report.embedded, int(peak.split()[1]) / 1024
 

@@ -74,7 +74,7 @@ def test_a_remote_raster_comes_over_the_network_about_once(
     cog: Path, web: tuple[str, list[int]], tmp_path: Path
 ) -> None:
     address, sent = web
-    report = build_index([f"{address}/cog.tif"], tmp_path / "x.rsindex", FakeEncoder(), gsds=[1.0, 2.0, 4.0])
+    report = build_index([f"{address}/cog.tif"], tmp_path / "x.rsindex", FakeEncoder(), plan.Wanted([1.0, 2.0, 4.0]))
     assert report.embedded > 1000 and not report.failed
     assert sum(sent) < 1.1 * cog.stat().st_size
 
@@ -83,7 +83,7 @@ def test_a_coarse_look_at_a_remote_raster_takes_its_overviews_alone(
     cog: Path, web: tuple[str, list[int]], tmp_path: Path
 ) -> None:
     address, sent = web
-    build_index([f"{address}/cog.tif"], tmp_path / "x.rsindex", FakeEncoder(), gsds=[4.0])
+    build_index([f"{address}/cog.tif"], tmp_path / "x.rsindex", FakeEncoder(), plan.Wanted([4.0]))
     assert sum(sent) < 0.2 * cog.stat().st_size
 
 
@@ -104,7 +104,7 @@ def test_blocks_that_were_never_written_are_not_read(
         return really(self, window, shape)
 
     monkeypatch.setattr(Raster, "read", noted)
-    report = build_index([str(path)], tmp_path / "x.rsindex", FakeEncoder(), gsds=[1.0])
+    report = build_index([str(path)], tmp_path / "x.rsindex", FakeEncoder(), plan.Wanted([1.0]))
     assert report.tiles > 3000 and report.embedded + report.skipped_nodata == report.tiles
     # 256 m are at most 13 tiles of 32 m that overlap by a quarter
     assert 80 < report.embedded <= len(read) < 200
@@ -174,7 +174,8 @@ def test_first_parts_are_small_and_keep_something(make_raster: Make, tmp_path: P
 
     with pytest.raises(Exception, match="[Ss]topped"):
         build_index(
-            [str(path)], tmp_path / "x.rsindex", Slow(), gsds=[1.0], batch=16, should_stop=lambda: sum(seen) >= 48
+            [str(path)], tmp_path / "x.rsindex", Slow(), plan.Wanted([1.0], batch=16),
+            should_stop=lambda: sum(seen) >= 48,
         )
     assert len(open_index(tmp_path / "x.rsindex", None)) == 32
 

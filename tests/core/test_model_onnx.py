@@ -10,6 +10,7 @@ import pytest
 
 from rsvlm_core.errors import ModelError, UsageError
 from rsvlm_core.index.builder import build_index
+from rsvlm_core.index.plan import Wanted
 from rsvlm_core.model import graphs, registry, runtime
 from rsvlm_core.model.onnx_encoder import OnnxEncoder
 from rsvlm_core.settings import weights_dir
@@ -106,7 +107,7 @@ def test_a_tile_alone_and_among_others_gives_the_same_vector(both):
 def test_an_index_of_one_runtime_is_continued_by_the_other(both, make_raster, tmp_path):
     raster = make_raster(scene(5, 300, 500), gsd=1.0)
     for encoder in both:
-        report = build_index([str(raster)], tmp_path / "x.rsindex", encoder, gsds=[1.0])
+        report = build_index([str(raster)], tmp_path / "x.rsindex", encoder, Wanted([1.0]))
     assert report.embedded == 0 and report.tiles > 0
 
 
