@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rsvlm_core.errors import OutputError, SearchIndexError, UsageError, first_line
 from rsvlm_core.index.files import MANIFEST, PARTS, write_whole
+from rsvlm_core.scratch import beside, publish
 from rsvlm_core.settings import cache_dir
 
 Options = dict[str, str]
@@ -118,9 +117,12 @@ def fetched(place: str, options: Options | None = None) -> Path:
     if MANIFEST not in sizes:
         raise SearchIndexError(f"{place}: no index there.", "Build one with: rsvlm index --engine ray --out URL")
     (copy / PARTS).mkdir(parents=True, exist_ok=True)
-    for name in sorted(sizes, key=lambda n: n == MANIFEST):  # what it names comes before the manifest
-        if name == MANIFEST or not _has(copy / name, sizes[name]):
-            _unless_equal(copy / name, lambda path, name=name: remote.get(name, path))  # type: ignore[misc]
+    with beside(copy) as folder:
+        for name in sorted(sizes, key=lambda n: n == MANIFEST):  # what it names comes before the manifest
+            if name == MANIFEST or not _has(copy / name, sizes[name]):
+                new = folder / "new"
+                remote.get(name, new)
+                _replace_unless_equal(new, copy / name)
     for path in (copy / PARTS).iterdir():
         if f"{PARTS}/{path.name}" not in sizes:
             path.unlink()
@@ -137,12 +139,7 @@ def _has(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def _unless_equal(path: Path, get: Callable[[Path], None]) -> None:
-    """Get a file, and touch what is there only where it differs: an open index is known by its files' times."""
-    new = path.with_name(f"{path.name}.new-{os.getpid()}")
-    try:
-        get(new)
-        if not path.is_file() or path.read_bytes() != new.read_bytes():
-            shutil.move(new, path)
-    finally:
-        new.unlink(missing_ok=True)
+def _replace_unless_equal(new: Path, path: Path) -> None:
+    """Touch what is there only where it differs: an open index is known by its files' times."""
+    if not path.is_file() or path.read_bytes() != new.read_bytes():
+        publish(new, path)
