@@ -35,7 +35,7 @@ HIT = Qt.ItemDataRole.UserRole + 1
 MARK = Qt.ItemDataRole.UserRole + 2
 ACCEPTED = "accepted"
 SPACING = 2
-LISTED = 2000  # places in a list: who looks at more looks at the map, and reading them all would hold up the window
+LISTED = 500  # places in a list: who looks at more looks at the map, and reading them all would hold up the window
 SIGNS = {LIKE: "+", UNLIKE: "−", ACCEPTED: "✓"}
 
 
@@ -82,11 +82,11 @@ def _number(value: Any) -> float:
     return 0.0 if compat.is_null(value) else float(value)
 
 
-def read_hits(layer: QgsVectorLayer, texts: list[str]) -> list[Hit]:
-    """The first `LISTED` features of a result layer in the order of their rank, which is that of the file."""
+def read_hits(layer: QgsVectorLayer, texts: list[str], most: int = -1) -> list[Hit]:
+    """The features of a result layer, or the first of them, in the order of their rank, which is that of the file."""
     found = []
     names = set(layer.fields().names())
-    for feature in layer.getFeatures(QgsFeatureRequest().setLimit(LISTED)):
+    for feature in layer.getFeatures(QgsFeatureRequest().setLimit(most)):
         def value(name: str, feature: Any = feature) -> Any:
             return feature[name] if name in names else None
 

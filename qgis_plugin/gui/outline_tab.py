@@ -30,7 +30,7 @@ from qgis.PyQt.QtWidgets import (
 from .. import jobs, layers
 from ..protocol import BackendError, Request
 from ..translate import tr
-from . import places
+from . import hits_view, places
 from .append_dialog import AppendDialog
 from .hits_view import ACCEPTED, Hit, HitsView, QShortcut, read_hits
 
@@ -220,7 +220,7 @@ class OutlineTab(QWidget):
         layer.willBeDeleted.connect(self._lost)
         layer.editingStarted.connect(self._state)
         layer.editingStopped.connect(self._reload)
-        hits = read_hits(layer, self._texts)
+        hits = read_hits(layer, self._texts, hits_view.LISTED)
         self.view.show_hits(rasters, hits, layer)
         found = result.get("threshold")
         thresholds = found if isinstance(found, dict) else {}
@@ -243,8 +243,9 @@ class OutlineTab(QWidget):
         """How many outlines each class has, and at which threshold."""
         if self._layer is None:
             return
-        counts = Counter(map(str, QgsVectorLayerUtils.getValues(self._layer, "text")[0]))
-        listed, found = len(self.view.places.hits), sum(counts.values())
+        listed, found = len(self.view.places.hits), self._layer.featureCount()
+        counts = Counter(hit.text for hit in self.view.places.hits) if listed == found else Counter(
+            map(str, QgsVectorLayerUtils.getValues(self._layer, "text")[0]))
         more = "" if listed == found else "<br/>" + tr(
             "The {} surest of {} are listed here; the layer holds all.").format(listed, found)
         self.summary.setText("<br/>".join(
@@ -283,7 +284,7 @@ class OutlineTab(QWidget):
 
     def _reload(self) -> None:
         if self._layer is not None:
-            hits = read_hits(self._layer, self._texts)
+            hits = read_hits(self._layer, self._texts, hits_view.LISTED)
             self._accepted &= {hit.fid for hit in hits}
             self.view.places.show_hits(hits, dict.fromkeys(self._accepted, ACCEPTED))
             self._show_summary()

@@ -122,6 +122,7 @@ class SearchTab(QWidget):
         third.addWidget(self.confidence, 1)
         third.addWidget(self.confidence_words)
         above = QHBoxLayout()
+        above.setSpacing(12)
         above.addWidget(self.summary, 1)
         above.addWidget(self.heatmap)
         self.view = HitsView()
