@@ -54,8 +54,9 @@ class OptionsPage(QgsOptionsPageWidget):
             button.clicked.connect(lambda checked=False, work=work: work())
             buttons.addWidget(button)
         buttons.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(12, 12, 12, 12)  # the page gives none
+        column = QVBoxLayout()
+        column.setContentsMargins(12, 12, 12, 12)  # QGIS takes those of the page's own layout away
+        QVBoxLayout(self).addLayout(column)
         column.addLayout(form)
         column.addLayout(buttons)
         column.addStretch(1)
