@@ -32,7 +32,7 @@ SHARES = (0.15, 0.3, 0.5)  # that `choose` tries of every further run
 
 
 def mix(states: Sequence[Weights], shares: Sequence[float]) -> dict[str, Tensor]:
-    """Weighted average of state dicts; what is no floating-point number is the first's.
+    """Weighted average of state dicts; what is no floating-point number, or the same in all, is the first's.
 
     Args:
         states: Of one shape.
@@ -50,7 +50,8 @@ def mix(states: Sequence[Weights], shares: Sequence[float]) -> dict[str, Tensor]
     total = float(sum(shares))
     return {
         k: torch.stack([s[k].double() * (w / total) for s, w in zip(states, shares, strict=True)]).sum(0).to(v.dtype)
-        if v.dtype.is_floating_point
+        # Weights that were frozen stay the very same, so that features cached of them are found again.
+        if v.dtype.is_floating_point and not all(torch.equal(s[k], v) for s in states)
         else v.clone()
         for k, v in first.items()
     }
