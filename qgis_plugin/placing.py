@@ -51,7 +51,7 @@ class Grid:
         return (column >= 0) & (row >= 0) & (column < self.width) & (row < self.height)
 
 
-_sizes: dict[tuple[str, float], tuple[int, int] | None] = {}  # of rotated files, which are opened once for that
+_grids: dict[tuple[str, float], Grid | None] = {}
 
 
 def transform(layer: QgsRasterLayer) -> tuple[float, float, float, float, float, float] | None:
@@ -74,18 +74,23 @@ def transform(layer: QgsRasterLayer) -> tuple[float, float, float, float, float,
 
 
 def grid(layer: QgsRasterLayer) -> Grid | None:
-    """The pixels of a GDAL layer's file; None where they make no grid."""
+    """The pixels of a GDAL layer's file, looked at once; None where they make no grid."""
+    if not os.path.exists(_file(layer)):
+        return _grid(layer)
+    key = (layer.source(), os.path.getmtime(_file(layer)))
+    if key not in _grids:
+        _grids[key] = _grid(layer)
+    return _grids[key]
+
+
+def _grid(layer: QgsRasterLayer) -> Grid | None:
     found = transform(layer)
     if found is None:
         return None
-    provider = layer.dataProvider()
-    shown = Grid(found, provider.xSize(), provider.ySize())
+    shown = Grid(found, layer.dataProvider().xSize(), layer.dataProvider().ySize())
     if shown.upright:
         return shown
-    key = (layer.source(), os.path.getmtime(_file(layer)) if os.path.exists(_file(layer)) else 0.0)
-    if key not in _sizes:
-        _sizes[key] = _measured(layer, found)
-    size = _sizes[key]
+    size = _measured(layer, found)
     return None if size is None else Grid(found, *size)
 
 
