@@ -28,6 +28,8 @@ from rsvlm_core.model.encoder import Encoder, Float32, ModelInfo, UInt8
 NODATA = 255
 _BATCH_PIXELS = 400_000  # per call of the model: small enough to stop within a second on two cores
 _FINE_M = 0.75  # metres per pixel below which a second, coarser look pays
+_MEDIUM_M = 1.5  # below this, a pixel-aligned head looks at `_LOOKS_M` (measured: docs/localization.md)
+_LOOKS_M = (0.85, 1.2, 1.7)
 _MIRROR_CELLS = 6  # beyond the imagery's border: as far as zero padding reaches into convolutional maps
 _MARGIN_CELLS = 4  # around an area: what interpolation and the guided filter look at beyond its border
 _TILE_CELLS = 8  # cells across one tile of the method "tiles"
@@ -56,6 +58,7 @@ class ScorePlan:
         overlap: Cells that neighbouring windows share.
         margin: Cells around the source where it is mirrored.
         bias: Share of a window's own score that is taken out of its places (lambda of SegEarth-OV).
+        aligned: Whether places are scored by a pixel-aligned head.
     """
 
     gsds: tuple[float, ...]
@@ -65,6 +68,7 @@ class ScorePlan:
     overlap: int
     margin: int = 0
     bias: float = 0.0
+    aligned: bool = False
 
     @classmethod
     def of(
@@ -78,7 +82,7 @@ class ScorePlan:
             gsd_m: Metres per pixel of the source along columns and rows.
             method: One of `localize.methods.METHODS`; all but "tiles" and "cross" may end in "+bias".
             gsds: Metres per pixel to score at; None takes the source's own, or what of it the model was trained for,
-                and for fine imagery twice that too.
+                and further looks where they help (`_suitable`).
             window_px: Side of a window in pixels that the model sees; None takes one that suits the model.
 
         Raises:
@@ -89,11 +93,12 @@ class ScorePlan:
             raise UsageError("A ground resolution must be a positive number of metres per pixel.")
         own = math.sqrt(gsd_m[0] * gsd_m[1])
         low, high = info.gsd_m
-        chosen = tuple(sorted(set(gsds))) if gsds is not None else _suitable(own, low, high)
+        convolutional = info.patch_stride < 14
+        aligned = convolutional and method in ("auto", "dense")
+        chosen = tuple(sorted(set(gsds))) if gsds is not None else _suitable(own, low, high, aligned)
         if method == "tiles":
             stride = max(1, info.image_size // _TILE_CELLS)
             return cls(chosen, method, stride, _TILE_CELLS, _TILE_CELLS * 3 // 4)
-        convolutional = info.patch_stride < 14
         if window_px is None:
             # Strides below a vision transformer's patch are those of convolutional maps, which take any size, and
             # better large ones: less overlap for the same context.
@@ -101,7 +106,7 @@ class ScorePlan:
         side = max(1, window_px // info.patch_stride)
         margin = min(_MIRROR_CELLS, side // 8) if convolutional else 0
         overlap = max(1, side // 4) if side > 1 else 0
-        return cls(chosen, method, info.patch_stride, side, overlap, margin, GLOBAL_BIAS if biased else 0.0)
+        return cls(chosen, method, info.patch_stride, side, overlap, margin, GLOBAL_BIAS if biased else 0.0, aligned)
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,7 @@ class Scored:
                 raise UsageError(f"The threshold cannot be {threshold!r}.", "Give auto, or a confidence from 0 to 1.")
             return [fixed_threshold(float(threshold))] * len(self.prompts.texts)
         logits = np.concatenate(list(self._cell_logits()))
-        return [auto_threshold(logits[:, t]) for t in range(logits.shape[1])]
+        return [auto_threshold(logits[:, t], self.plan.aligned) for t in range(logits.shape[1])]
 
     def blocks(
         self, thresholds: Sequence[Threshold], refine: str = "none", size: int = 1024,
@@ -313,14 +318,19 @@ class Scored:
         return LabelledBlock(row, col, labels, confidence_of(logits), np.ascontiguousarray(cosine), valid)
 
 
-def _suitable(own: float, low: float, high: float) -> tuple[float, ...]:
+def _suitable(own: float, low: float, high: float, aligned: bool) -> tuple[float, ...]:
     """Ground resolutions to look at, for a source and a model's range.
 
     Patches need less context than tiles, so half the model's finest resolution still works, and keeps small things
-    (measured: buildings at 0.16 m). Fine imagery is also looked at from twice as far, which finds what is large.
+    (measured: buildings at 0.16 m). Fine imagery is also looked at from twice as far, which finds what is large; what a
+    pixel-aligned head says of medium imagery gains by being the mean of three looks.
     """
     best = min(max(own, low / 2), high)
-    return (best, 2 * best) if best < _FINE_M and 2 * best <= high else (best,)
+    if best < _FINE_M and 2 * best <= high:
+        return best, 2 * best
+    if aligned and best < _MEDIUM_M and low <= _LOOKS_M[0] and _LOOKS_M[-1] <= high:
+        return _LOOKS_M
+    return (best,)
 
 
 def _within(at: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.floating[Any]]:

@@ -7,7 +7,9 @@ too much. The order of places is right all the same, so the scores themselves sa
 1. The best places (the upper hundredth) say whether the text is there at all. Where they do not reach `PRESENT`,
    nothing is found; a text in a thousandth of the places only counts when it is clear there (`CLEAR`).
 2. Logits more than `REACH` below the best are equally far away: their long tail says nothing about the class.
-3. Otsu's threshold of what remains parts the text's places from the rest; it may leave one half by `BAND`.
+3. Otsu's threshold of what remains parts the text's places from the rest; it may leave one half by `BAND`. Scores of a
+   pixel-aligned head are calibrated, but more sure of a text than it is right, since a class's outline is hardly ever
+   taught; their threshold stays within `ALIGNED`, chosen once on the development sets (docs/localization.md).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ PRESENT = -0.5  # logit that the upper hundredth must reach for a text to count 
 CLEAR = 2.0  # logit that the upper thousandth must reach instead, for rare things
 REACH = 5.0  # logits: what lies further below the best places is background, however far
 BAND = 3.0  # logits by which the threshold may leave confidence one half: confidences 0.05 to 0.95
+ALIGNED = (1.0, 2.0)  # logits between which the threshold of a pixel-aligned head lies: confidences 0.73 to 0.88
 _MAX_SAMPLE = 2_000_000
 _LIMIT = 20.0  # logits beyond this are certainty
 
@@ -42,14 +45,16 @@ class Threshold:
     present: bool
 
 
-def auto_threshold(logits: Float32) -> Threshold:
+def auto_threshold(logits: Float32, aligned: bool = False) -> Threshold:
     """The automatic threshold of one text.
 
     Args:
         logits: [N] logits of its confidence at N places of equal size (cells of the score raster); NaN is left out.
+        aligned: They are a pixel-aligned head's.
 
     Returns:
-        A threshold within `BAND` of confidence one half; or an absent text at a threshold that no place exceeds.
+        A threshold within `BAND` of confidence one half, or within `ALIGNED`; or an absent text at a threshold that no
+        place exceeds.
     """
     z = np.asarray(logits, np.float64).ravel()
     z = z[np.isfinite(z)]
@@ -63,7 +68,8 @@ def auto_threshold(logits: Float32) -> Threshold:
         best = float(np.quantile(z, 0.999, method="lower"))
         if best < CLEAR:
             return _at(max(float(z.max()), 0.0), False)
-    return _at(float(np.clip(otsu(np.maximum(z, best - REACH)), -BAND, BAND)), True)
+    low, high = ALIGNED if aligned else (-BAND, BAND)
+    return _at(float(np.clip(otsu(np.maximum(z, best - REACH)), low, high)), True)
 
 
 def fixed_threshold(confidence: float) -> Threshold:

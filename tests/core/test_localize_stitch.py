@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from rsvlm_core.errors import OutputError
 from rsvlm_core.imagery.patch import Window
+from rsvlm_core.localize.scoring import ScorePlan
 from rsvlm_core.localize.source import ArrayImage
 from rsvlm_core.localize.stitch import CellGrid, ScoreRaster, Span, fill, sample_all
+from rsvlm_core.model.encoder import ModelInfo
 
 sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
@@ -119,6 +121,19 @@ def test_beyond_the_border_the_imagery_is_mirrored_and_nothing_is_known(tmp_path
     share = raster.sample(np.arange(size[1]) + 0.5, np.arange(size[0]) + 0.5)[1]
     assert (share > 0).all()
     assert raster.sample(np.array([-6.0]), np.array([-6.0]))[1].item() == 0
+
+
+@pytest.mark.parametrize(
+    ("own", "method", "stride", "looks"),
+    [
+        (0.16, "auto", 8, (0.16, 0.32)), (0.1, "smooth", 8, (0.15, 0.3)), (1.2, "auto", 8, (0.85, 1.2, 1.7)),
+        (1.2, "smooth", 8, (1.2,)), (1.2, "auto", 16, (1.2,)), (1.6, "dense", 8, (1.6,)), (40.0, "auto", 8, (10.0,)),
+    ],
+)
+def test_looks_suit_the_imagery_and_what_scores_it(own: float, method: str, stride: int, looks: tuple[float, ...]) -> None:
+    info = ModelInfo("m", "", 8, 224, stride, (0.3, 10.0), 20.0)
+    plan = ScorePlan.of(info, (own, own), method=method)
+    assert plan.gsds == pytest.approx(looks) and plan.aligned == (stride == 8 and method != "smooth")
 
 
 def test_scales_are_averaged_where_known(tmp_path: Path) -> None:

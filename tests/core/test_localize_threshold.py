@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rsvlm_core.localize.prompts import Prompts, confidence_of, logit_of
-from rsvlm_core.localize.threshold import BAND, PRESENT, auto_threshold, fixed_threshold, otsu
+from rsvlm_core.localize.threshold import ALIGNED, BAND, PRESENT, auto_threshold, fixed_threshold, otsu
 from rsvlm_core.model.confidence import confidence, rivals
 from tests.fakes import FakeEncoder
 
@@ -36,6 +36,14 @@ def test_the_threshold_stays_within_its_band() -> None:
     assert auto_threshold(two_groups(5.0, 9.0, 0.5)).logit == BAND
     low = np.concatenate([two_groups(-9.0, -3.6, 0.5, 0.1), np.full(400, 0.0, np.float32)])
     assert auto_threshold(low).logit == -BAND
+
+
+@pytest.mark.parametrize(("low", "high"), [(-4.0, -1.0), (-2.0, 2.5), (0.0, 9.0)])
+def test_a_pixel_aligned_head_leaves_the_threshold_little_room(low: float, high: float) -> None:
+    free, aligned = (auto_threshold(two_groups(low, high, 0.3), a) for a in (False, True))
+    assert aligned.present == free.present
+    if free.present:
+        assert aligned.logit == pytest.approx(np.clip(free.logit, *ALIGNED))
 
 
 def test_an_absent_class_gives_nothing() -> None:

@@ -8,6 +8,7 @@ model's own, and is to be read as an upper bound only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,7 +211,7 @@ def product(
         method: "auto", "smooth", "attention", "dense" or "tiles".
         at_gsd_m: Metres per pixel at which the model looks; None for what suits it. Images of unknown ground
             resolution are looked at pixel by pixel, as if they had a resolution that the model was trained for, and
-            from twice as far: a wrong guess then costs less.
+            from up to twice as far: a wrong guess then costs less.
 
     Raises:
         UsageError: A text was given twice, or a setting cannot be used.
@@ -225,7 +226,7 @@ def product(
     usual = min(max(1.0, low), high)
 
     def predict(rgb: UInt8, gsd_m: float | None) -> Prediction:
-        looks = (usual, 2 * usual) if at_gsd_m is None and gsd_m is None else at_gsd_m
+        looks = (usual, math.sqrt(2) * usual, 2 * usual) if at_gsd_m is None and gsd_m is None else at_gsd_m
         found = segment_array(
             rgb, usual if gsd_m is None else gsd_m, prompts, encoder, threshold, refine, method=method, gsd=looks)
         labels = np.where(found.labels > len(texts), 0, found.labels).astype(np.uint8)
