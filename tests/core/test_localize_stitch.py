@@ -130,7 +130,7 @@ def test_beyond_the_border_the_imagery_is_mirrored_and_nothing_is_known(tmp_path
         (1.2, "smooth", 8, (1.2,)), (1.2, "auto", 16, (1.2,)), (1.6, "dense", 8, (1.6,)), (40.0, "auto", 8, (10.0,)),
     ],
 )
-def test_looks_suit_the_imagery_and_what_scores_it(own: float, method: str, stride: int, looks: tuple[float, ...]) -> None:
+def test_looks_suit_imagery_and_scorer(own: float, method: str, stride: int, looks: tuple[float, ...]) -> None:
     info = ModelInfo("m", "", 8, 224, stride, (0.3, 10.0), 20.0)
     plan = ScorePlan.of(info, (own, own), method=method)
     assert plan.gsds == pytest.approx(looks) and plan.aligned == (stride == 8 and method != "smooth")

@@ -88,7 +88,7 @@ def test_ground_resolution_of_the_image_wins(tmp_path: Path) -> None:
     assert told == [0.3, 1.5]
 
 
-def test_imagery_of_unknown_resolution_is_also_looked_at_from_up_to_twice_as_far(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imagery_of_unknown_resolution_is_looked_at_from_up_to_twice_as_far(monkeypatch: pytest.MonkeyPatch) -> None:
     from rsvlm_core.pipelines import segment as pipeline
 
     looks: list[object] = []
