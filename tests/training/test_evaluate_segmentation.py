@@ -11,7 +11,7 @@ from tests.fakes import COLOURS, FakeEncoder
 from tests.training.scenes import encode, write_folder, write_tar
 from training.evaluate.commands import main
 from training.evaluate.images import list_images
-from training.evaluate.segmentation import Prediction, product, read_masked, segment
+from training.evaluate.segmentation import LOOKS, Prediction, product, read_masked, segment
 
 
 def mask(array: list[list[int]]) -> bytes:
@@ -88,7 +88,7 @@ def test_ground_resolution_of_the_image_wins(tmp_path: Path) -> None:
     assert told == [0.3, 1.5]
 
 
-def test_imagery_of_unknown_resolution_is_looked_at_from_up_to_twice_as_far(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imagery_of_unknown_resolution_is_looked_at_at_several_scales(monkeypatch: pytest.MonkeyPatch) -> None:
     from rsvlm_core.pipelines import segment as pipeline
 
     looks: list[object] = []
@@ -104,7 +104,7 @@ def test_imagery_of_unknown_resolution_is_looked_at_from_up_to_twice_as_far(monk
     usual = min(max(1.0, low), high)
     for at, known in ((None, None), (None, 2.0), (0.5, None), (0.5, 2.0)):
         product(encoder, ["red"], at_gsd_m=at)(rgb, known)
-    assert looks == [pytest.approx((usual, 2**0.5 * usual, 2 * usual)), None, 0.5, 0.5]
+    assert looks == [pytest.approx([usual * f for f in LOOKS]), None, 0.5, 0.5]
 
 
 @pytest.mark.parametrize("tar", [False, True])

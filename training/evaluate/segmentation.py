@@ -8,7 +8,6 @@ model's own, and is to be read as an upper bound only.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,8 @@ from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from training.data.shards import decode_label
 from training.evaluate.images import File, Item, list_files, list_images, square
 from training.evaluate.pixels import Counts, ScorePool, resize_labels, upsample
+
+LOOKS = (0.85, 1.2, 1.7, 2.4)  # of imagery of unknown resolution, times the resolution that it is taken for
 
 
 @dataclass(frozen=True)
@@ -210,8 +211,8 @@ def product(
         refine: "none" or "edges".
         method: "auto", "smooth", "attention", "dense" or "tiles".
         at_gsd_m: Metres per pixel at which the model looks; None for what suits it. Images of unknown ground
-            resolution are looked at pixel by pixel, as if they had a resolution that the model was trained for, and
-            from up to twice as far: a wrong guess then costs less.
+            resolution are looked at as if they had a resolution that the model was trained for, at several scales
+            (`LOOKS`): a wrong guess then costs less.
 
     Raises:
         UsageError: A text was given twice, or a setting cannot be used.
@@ -226,7 +227,7 @@ def product(
     usual = min(max(1.0, low), high)
 
     def predict(rgb: UInt8, gsd_m: float | None) -> Prediction:
-        looks = (usual, math.sqrt(2) * usual, 2 * usual) if at_gsd_m is None and gsd_m is None else at_gsd_m
+        looks = tuple(f * usual for f in LOOKS) if at_gsd_m is None and gsd_m is None else at_gsd_m
         found = segment_array(
             rgb, usual if gsd_m is None else gsd_m, prompts, encoder, threshold, refine, method=method, gsd=looks)
         labels = np.where(found.labels > len(texts), 0, found.labels).astype(np.uint8)
