@@ -31,7 +31,7 @@ LISTS_FROM = 50_000
 # Tiles that go into one transaction: few enough for memory, enough that a country is some hundreds of files.
 _TOGETHER = 65_536
 # Lists to look into, as a share of all, and candidates whose vectors are read for each hit.
-_PROBES, _REFINE = 1 / 16, 8
+_PROBES, _REFINE = 1 / 16, 16
 _DIMENSIONS_A_CODE = 8
 # Share of rows outside the lists from which on the lists are made anew rather than extended.
 _STALE = 0.5
@@ -84,7 +84,7 @@ class LanceEngine:
         if condition is not None:
             query = query.where(condition, prefilter=True)
         if self._partitions:
-            query = query.nprobes(max(8, round(self._partitions * _PROBES))).refine_factor(_REFINE)
+            query = query.nprobes(max(16, round(self._partitions * _PROBES))).refine_factor(_REFINE)
         try:
             rows = query.select([*_COLUMNS, "_distance"]).to_arrow()
         except (OSError, ValueError, RuntimeError) as error:
