@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer, QgsVectorLayerUtils
-from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtCore import Qt, QTimer, pyqtSignal
 from qgis.PyQt.QtGui import QKeySequence
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
@@ -325,22 +325,33 @@ class OutlineTab(QWidget):
         self._show_threshold()
         if not self._kept or self._layer is None:
             return
-        project = QgsProject.instance()
         self.preview_words.show()
-        if not self._previews:
-            try:
-                for text in self._texts:
-                    layer = layers.open_raster(self._kept["scores"], tr("Preview: {}").format(text), {})
-                    group = project.layerTreeRoot().findLayer(self._layer.id()).parent().name()
-                    self._previews.append(layers.add(project, layer, group, on_top=False).id())
-            except BackendError as fault:
-                self.failed.emit(fault)
-        layers.hide(project, self._layer)
+        layers.hide(QgsProject.instance(), self._layer)
+        self._style_previews()
+        self._open_preview()
+
+    def _open_preview(self) -> None:
+        """Add the next text's scores to the map; one at a time, since QGIS takes a while to open turned rasters."""
+        if self.preview_words.isHidden() or self._layer is None or len(self._previews) >= len(self._texts):
+            return  # there are all, or the preview has ended meanwhile
+        project = QgsProject.instance()
+        try:
+            name = tr("Preview: {}").format(self._texts[len(self._previews)])
+            layer = layers.open_raster(self._kept["scores"], name, {})
+        except BackendError as fault:
+            self.failed.emit(fault)
+            return
+        group = project.layerTreeRoot().findLayer(self._layer.id()).parent().name()
+        self._previews.append(layers.add(project, layer, group, on_top=False).id())
+        self._style_previews()
+        QTimer.singleShot(0, self._open_preview)
+
+    def _style_previews(self) -> None:
         for band, (identifier, text) in enumerate(zip(self._previews, self._texts), 1):
-            layer = project.mapLayer(identifier)
+            layer = QgsProject.instance().mapLayer(identifier)
             if layer is not None:
                 layers.style_threshold(layer, min(band, layer.bandCount()), layers.colour_of(self._texts, text),
-                                       self._limits.get(text, percent) / 100)
+                                       self._limits.get(text, self.threshold.value()) / 100)
 
     def _end_preview(self) -> None:
         self.preview_words.hide()

@@ -5,6 +5,7 @@ import os
 import pytest
 from driving import assert_it_does_not_stand_still, results, shown
 from qgis.core import QgsProject, QgsRectangle
+from qgis.PyQt.QtTest import QTest
 
 
 def outline(dock, until, text="building; road"):
@@ -12,6 +13,10 @@ def outline(dock, until, text="building; road"):
     dock.outline.button.click()
     until(lambda: not dock._session.busy)
     return next(layer for layer in results() if layer.name().startswith("Outlines"))
+
+
+def previewed():
+    return [layer for layer in results() if layer.name().startswith("Preview")]
 
 
 def test_outlines_give_a_layer_and_say_the_threshold(dock, until):
@@ -26,7 +31,8 @@ def test_outlines_give_a_layer_and_say_the_threshold(dock, until):
 def test_the_threshold_slider_shows_its_mask_at_once_and_makes_outlines_when_asked(dock, until, monkeypatch):
     layer = outline(dock, until)
     dock.outline.threshold.setValue(40)
-    previews = [preview for preview in results() if preview.name().startswith("Preview")]
+    until(lambda: len(previewed()) == 2)  # one after the other, so that the window never waits for both
+    previews = previewed()
     assert [preview.renderer().band() for preview in previews] == [1, 2]
     items = previews[0].renderer().shader().rasterShaderFunction().colorRampItemList()
     assert items[0].value == pytest.approx(0.4) and items[0].color.alpha() == 0 and items[1].color.alpha() > 100
@@ -39,10 +45,12 @@ def test_the_threshold_slider_shows_its_mask_at_once_and_makes_outlines_when_ask
     assert sent[0].op == "polygons" and sent[0].params["threshold"] == [0.4, 0.4]  # no second look
     again = [made for made in results() if made.name() == "Outlines: building; road" and made is not layer]
     assert [made.featureCount() for made in again] == [7] and "building; road" in again[0].metadata().abstract()
-    assert not [preview for preview in results() if preview.name().startswith("Preview")]
+    assert not previewed()
     dock.outline.threshold.setValue(60)
     dock.outline.automatic.setChecked(True)
-    assert not [preview for preview in results() if preview.name().startswith("Preview")]
+    assert not previewed()
+    QTest.qWait(100)
+    assert not previewed(), "what was on its way does not come after the end"
 
 
 def test_a_class_may_have_its_own_threshold(dock, until, monkeypatch, window):
@@ -50,7 +58,8 @@ def test_a_class_may_have_its_own_threshold(dock, until, monkeypatch, window):
     assert dock.outline.of.isVisibleTo(dock.outline) and dock.outline.threshold.value() == 21
     dock.outline.of.setCurrentIndex(2)
     dock.outline.threshold.setValue(60)
-    previews = [preview for preview in results() if preview.name().startswith("Preview")]
+    until(lambda: len(previewed()) == 2)  # one after the other, so that the window never waits for both
+    previews = previewed()
     limits = [p.renderer().shader().rasterShaderFunction().colorRampItemList()[0].value for p in previews]
     assert limits == pytest.approx([0.21, 0.6])
     dock.outline.of.setCurrentIndex(1)
