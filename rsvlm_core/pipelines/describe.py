@@ -199,9 +199,10 @@ def _from_captions(
             amounts = [float(s) for s in shares]
         verdict = "Yes" if amounts[0] > amounts[1] else "No"
         return Answer(f"{verdict}, judging by the captions.", 0.5, evidence=nothing, **told)
-    both = all(any(n) for n in named)
-    return Answer(f"The captions {'name' if both else 'do not name'} {' and '.join(asked.subjects)}, and no places.",
-                  0.5, evidence=nothing, **told)
+    # neither a yes nor a no: sentences do not say where
+    known = [s for s, n in zip(asked.subjects, named, strict=True) if any(n)]
+    text = f"name {' and '.join(known)}, without places" if known else f"never speak of {' and '.join(asked.subjects)}"
+    return Answer(f"Unknown: the captions {text}.", 0.5, evidence=nothing, **told)
 
 
 def _named(subject: str, sentence: str) -> int:

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from rsvlm_core.errors import DataError
-from tests.fakes import FakeEncoder
+from rsvlm_core.pipelines.questions import understand
+from tests.fakes import COLOURS, FakeEncoder
 from tests.training.scenes import encode, picture, write_folder, write_tar
 from training.evaluate import questions as every_set
 from training.evaluate.commands import main
 from training.evaluate.images import list_images
 from training.evaluate.segmentation import read_masked
-from training.evaluate.vqa import Question, evaluate, questions, read_metas, verdict
+from training.evaluate.vqa import ProductAnswerer, Question, evaluate, questions, read_metas, verdict
+from training.evaluate.vqa_positions import CELLS, best_constant, of_boxes, of_mask, positions
 
 METAS = [
     {"class": "port", "captions": ["Many boats in a harbor near a beach"]},
@@ -35,7 +37,7 @@ def test_questions_are_seeded_balanced_and_follow_from_the_labels() -> None:
     for kind in {q.kind for q in asked}:
         assert len({n for (k, _), n in counts.items() if k == kind}) == 1
     seen = [q for seed in range(40) for q in questions(METAS, seed=seed)]
-    assert {q.kind for q in seen} == {"presence", "comparison", "count", "rural_urban"}
+    assert {q.kind for q in seen} == {"presence", "comparison", "count", "rural_urban", "where"}
     for q in seen:
         if q.kind == "presence" and q.image == 0 and q.answer == "no":
             assert "beach" not in q.text and "shore" not in q.text  # its caption names one
@@ -58,6 +60,104 @@ def test_verdicts() -> None:
     assert verdict("No sign of a harbour.", no) and verdict("Probably not; yes cannot be ruled out", no)
     assert not verdict("", yes) and not verdict("yesterday", yes)
     assert verdict("It is a rural place", Question(0, "rural_urban", "?", "rural"))
+
+
+def test_where_by_hand() -> None:
+    """An answer that names a corner is right about both of its sides, and a constant answer can be such a corner."""
+    south = Question(0, "where", "Where is the pond?", "south")
+    assert verdict("2 outlines of pond, the largest in the south-west.", south) and verdict("In the south.", south)
+    assert not verdict("1 outline of pond, the largest in the north-west.", south) and not verdict("No sign.", south)
+    assert not verdict("in the south and in the north", south) and not verdict("in the middle", south)
+    assert best_constant({"west": 5, "east": 3, "south": 2}) == 7
+    sides = [Question(0, "where", "?", s) for s in ("west", "west", "east", "south")]
+    items = [Image()]
+    assert evaluate(items, sides, lambda *_: "west")["baselines"]["majority"] == {"where": 75.0}  # type: ignore[arg-type]
+
+
+class Image:
+    """An image of which only the pixels are asked for."""
+
+    def pil(self) -> np.ndarray:
+        return np.zeros((2, 2, 3), np.uint8)
+
+
+TRAFFIC = {"boxes": {"car": [[0.1, y, 0.2, y + 0.1] for y in (0.1, 0.3, 0.5)], "bus": [[0.8, 0.1, 0.9, 0.2]]}}
+
+
+def test_relative_positions_follow_from_boxes() -> None:
+    """Cars stand in the west, a bus in the east: every question about them has one true answer, whatever its words."""
+    east, west = ("to the right of", "east of"), ("to the left of", "west of")
+    seen: set[tuple[str, str]] = set()
+    for seed in range(60):
+        for turn in (0, 1):
+            asked = positions(TRAFFIC, np.random.default_rng(seed), turn)
+            assert [q.answer for q in asked if q.kind == "position"] == [["yes", "no"][turn]]
+            seen |= {(q.text, q.answer) for q in asked}
+    positive = {f"Are the cars {w} the bus?" for w in west} | {f"Is the bus {e} the cars?" for e in east}
+    negative = {f"Are the cars {e} the bus?" for e in east} | {f"Is the bus {w} the cars?" for w in west}
+    where = {("Where are the cars?", "west"), ("Where is the bus?", "east"), ("Where is the bus?", "north")}
+    assert seen == {(t, "yes") for t in positive} | {(t, "no") for t in negative} | where
+    for text, _ in seen:
+        assert understand(text).kind in ("relation", "where"), text
+
+
+def test_relative_positions_in_doubt_are_not_asked() -> None:
+    """Among each other, too near, or all over: nothing is asked."""
+    all_over = [[x, y, x, y] for x in (0.1, 0.9) for y in (0.1, 0.9)]
+    near = {"car": [*all_over, [0.5, 0.5, 0.5, 0.5]], "bus": [*all_over, [0.53, 0.5, 0.53, 0.5]]}
+    assert positions({"boxes": near}, np.random.default_rng(0)) == []
+    assert positions({"boxes": {"car": []}}, np.random.default_rng(0)) == [] == positions({}, np.random.default_rng(0))
+    one, beside = {"boxes": {"car": [[0.45, 0.5, 0.45, 0.5]]}}, [[0.53, 0.5, 0.53, 0.5]]
+    asked = positions({"boxes": one["boxes"] | {"bus": beside}}, np.random.default_rng(0))
+    assert {q.kind for q in asked} == {"where"}
+
+
+def test_relative_positions_follow_from_masks() -> None:
+    """Of masks the pixels count; specks of an image's fiftieth do not."""
+    park, water = np.zeros((100, 70), bool), np.zeros((100, 70), bool)
+    park[:30], water[60:, :34] = True, True
+    grids = {"park": of_mask(park), "water": of_mask(water), "road": of_mask(np.eye(100, 70, dtype=bool))}
+    assert grids["park"].shape == (CELLS, CELLS) and grids["park"].mean() == pytest.approx(0.3, abs=0.01)
+    asked = [q for turn in (0, 1) for seed in range(40)
+             for q in positions({"grids": grids}, np.random.default_rng(seed), turn)]
+    assert {(q.text, q.answer) for q in asked if q.kind == "where"} == {
+        ("Where is the park?", "north"), ("Where is the water?", "south"), ("Where is the water?", "west")}
+    above = {"Is the park above the water?", "Is the park to the north of the water?", "Is the water below the park?",
+             "Is the water south of the park?"}
+    assert above == {q.text for q in asked if q.kind == "position" and q.answer == "yes" and "left" not in q.text} - {
+        q.text for q in asked if "west" in q.text or "east" in q.text or "right" in q.text}
+    assert not any("road" in q.text for q in asked)
+    corners = of_boxes([[0, 0, 0, 0], [1, 1, 1, 1]])
+    assert corners[0, 0] == corners[-1, -1] == 1 and corners.sum() == 2
+
+
+def test_positions_have_as_many_of_either_answer() -> None:
+    metas = [TRAFFIC, {"boxes": {w: [[1 - x1, y0, 1 - x0, y1] for x0, y0, x1, y1 in b]
+                                 for w, b in TRAFFIC["boxes"].items()}}] * 6
+    counts = Counter((q.kind, q.answer) for q in questions(metas))
+    assert counts["position", "yes"] == counts["position", "no"] == 6
+    assert counts["where", "west"] == counts["where", "east"] == counts["where", "north"] == 12
+
+
+def test_images_are_asked_all_that_is_left_to_ask() -> None:
+    """Kinds draw the same images, so that few images answer a bounded number of questions."""
+    asked = questions([TRAFFIC | {"class": c} for c in ("forest", "commercial")] * 30, seed=3, limit=24)
+    assert len({q.kind for q in asked}) == 5 and len(asked) == 19 and len({q.image for q in asked}) <= 6
+
+
+def test_an_image_is_encoded_once_for_all_its_questions(tmp_path: Path) -> None:
+    """Answers are those of an encoder that forgets, to the letter; the images are seen by the model once."""
+    texts = ["Is there a red place?", "Is it blue?", "Are there at least 2 blue places?", "Where is the blue place?",
+             "Is there more area of red than blue?", "Is the red to the left of the blue?"]
+    halves = np.concatenate([np.full((64, 64, 3), COLOURS[c], np.uint8) for c in ("red", "blue")], axis=1)
+    for route in ("program", "caption"):
+        eager, thrifty = FakeEncoder(), FakeEncoder()
+        fresh = [ProductAnswerer(eager, 1.0, tmp_path, route)(halves.copy(), t) for t in texts]
+        answer = ProductAnswerer(thrifty, 1.0, tmp_path, route)
+        assert [answer(halves, t) for t in texts] == fresh and [answer(halves, t) for t in texts] == fresh
+        assert 0 < thrifty.images_seen < eager.images_seen
+        assert answer(np.ascontiguousarray(halves[:, ::-1]), texts[-1]) == ProductAnswerer(
+            FakeEncoder(), 1.0, tmp_path, route)(np.ascontiguousarray(halves[:, ::-1]), texts[-1])
 
 
 def test_report_by_hand(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -121,6 +221,7 @@ def test_mask_shares_become_comparisons(tmp_path: Path) -> None:
     mask = np.array([[1, 1, 1, 2], [1, 1, 1, 0]], np.uint8)
     source = write_folder(tmp_path, {"images/a.png": picture("red"), "masks/a.png": encode(mask)})
     metas = read_metas(list_images([source]), read_masked([source]), ["road", "water"])
+    assert list(metas[0].pop("grids")) == ["road", "water"]
     assert metas == [{"fractions": {"road": 6 / 8, "water": 1 / 8}, "counts": {}}]
 
 

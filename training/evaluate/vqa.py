@@ -1,7 +1,7 @@
-"""Question answering on questions made from labels, in the manner of RSVQA: presence, comparison, count, rural/urban.
+"""Question answering on questions made from labels, in the manner of RSVQA: presence, count, rural or urban, position.
 
 Answers follow from what is known of an image: its class and captions, box counts (lower bounds), mask shares, or the
-number of separate things in a mask.
+number of separate things in a mask; comparisons follow from these, positions as `vqa_positions` says.
 Presence questions with the answer no are only asked about classes that neither the class, its synonyms nor any caption
 of the image names; as captions are incomplete, some of these answers are wrong. Every kind has as many questions of
 one answer as of the other, so that naming the commonest answer scores about half.
@@ -26,8 +26,10 @@ from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from training.data.captions import positives
 from training.data.sentences import contains
 from training.data.vocabulary import CONTENTS, bare, concept, concept_key, plural, with_article
+from training.evaluate import vqa_positions
 from training.evaluate.images import Item
 from training.evaluate.segmentation import MaskedImage
+from training.evaluate.vqa_memory import Remembering
 
 RURAL = frozenset("farmland|cropland|forest|tree cover|meadow|grassland|shrubland|mountain|desert|bare land|"
                   "sparse residential".split("|"))
@@ -42,9 +44,9 @@ class Question:
 
     Attributes:
         image: Number of the image.
-        kind: presence, comparison, count or rural_urban.
+        kind: presence, comparison, count, rural_urban, position or where.
         text: As a person would ask it.
-        answer: "yes", "no", "rural" or "urban".
+        answer: "yes", "no", "rural" or "urban"; "west", "east", "north" or "south" of where.
     """
 
     image: int
@@ -56,9 +58,11 @@ class Question:
 def questions(metas: Sequence[Mapping[str, Any]], seed: int = 0, limit: int | None = None) -> list[Question]:
     """Make balanced questions.
 
+    Images are drawn in one order for all kinds, and asked all that is left to ask: few images answer many questions.
+
     Args:
         metas: One dict an image: `class`, `captions`, `boxes`, `fractions` as in training shards; `counts`, word ->
-            exact number of separate things.
+            exact number of separate things; `grids` as in `vqa_positions`.
         seed: Of the choices.
         limit: About so many in all, each kind and answer alike as far as there are any.
 
@@ -76,7 +80,9 @@ def questions(metas: Sequence[Mapping[str, Any]], seed: int = 0, limit: int | No
         if key in RURAL | URBAN:
             text = ("Is this a rural or an urban area?", "Is it rural or urban?")[int(rng.integers(2))]
             made.append(Question(number, "rural_urban", text, "rural" if key in RURAL else "urban"))
-    balanced = _balanced(made, rng, limit)
+        turn = sum(q.kind == "position" for q in made)
+        made += [Question(number, *asked) for asked in vqa_positions.positions(meta, rng, turn)]
+    balanced = _balanced(made, rng.permutation(len(metas)), limit)
     if not balanced:
         raise DataError("No questions can be made from these images.", "They need class, captions, boxes or fractions.")
     return balanced
@@ -136,22 +142,20 @@ def _count(number: int, meta: Mapping[str, Any], rng: np.random.Generator) -> li
     return made
 
 
-def _balanced(made: Sequence[Question], rng: np.random.Generator, limit: int | None) -> list[Question]:
-    groups: dict[tuple[str, str], list[Question]] = defaultdict(list)
-    for q in made:
-        groups[q.kind, q.answer].append(q)
+def _balanced(made: Sequence[Question], order: NDArray[np.int64], limit: int | None) -> list[Question]:
+    """As many questions of a kind's one answer as of its others, of the first images of an order that have them."""
+    groups: dict[str, dict[str, list[Question]]] = defaultdict(lambda: defaultdict(list))
+    rank = np.argsort(order)
+    for q in sorted(made, key=lambda q: rank[q.image]):
+        groups[q.kind][q.answer].append(q)
+    each = len(made) if limit is None else limit // (len(groups) or 1)
     kept: list[Question] = []
-    kinds = sorted({k for k, _ in groups})
-    most = len(made) if limit is None else max(1, limit // (2 * len(kinds) or 1))
-    for kind in kinds:
-        of_kind = {a: qs for (k, a), qs in groups.items() if k == kind}
+    for of_kind in groups.values():
         if len(of_kind) < 2:
             continue  # one possible answer asks nothing
-        least = min(most, *map(len, of_kind.values()))
-        for answer in sorted(of_kind):
-            chosen = sorted(rng.permutation(len(of_kind[answer]))[:least])
-            kept += [of_kind[answer][i] for i in chosen]
-    return sorted(kept, key=lambda q: q.image)
+        least = min(max(1, each // len(of_kind)), *map(len, of_kind.values()))
+        kept += [q for asked in of_kind.values() for q in asked[:least]]
+    return sorted(kept, key=lambda q: (q.image, q.kind, q.text))
 
 
 class ProductAnswerer:
@@ -166,7 +170,7 @@ class ProductAnswerer:
 
     def __init__(self, encoder: Encoder, gsd_m: float, folder: Path, route: str = "program") -> None:
         self._route = route
-        self._encoder, self._gsd, self._path = encoder, gsd_m, folder / "asked.tif"
+        self._encoder, self._gsd, self._path = Remembering(encoder), gsd_m, folder / "asked.tif"
         self._shown: UInt8 | None = None
 
     def __call__(self, rgb: UInt8, question: str) -> str:
@@ -191,7 +195,7 @@ def read_metas(
 
     Args:
         items: The images.
-        masks: Their masks; `fractions` of the words come from them.
+        masks: Their masks; `fractions` and `grids` of the words come from them.
         words: Their values' meanings.
         counted: Words of single things, whose number goes into `counts`.
     """
@@ -204,6 +208,7 @@ def read_metas(
             where = {w: truth == k if len(words) > 1 else truth != 0 for k, w in enumerate(words, start=1)}
             meta["fractions"] = {word: float(mask.mean()) for word, mask in where.items()}
             meta["counts"] = {word: _separate(mask) for word, mask in where.items() if word in counted}
+            meta["grids"] = {word: vqa_positions.of_mask(mask) for word, mask in where.items()}
     return metas
 
 
@@ -216,7 +221,12 @@ def _separate(mask: NDArray[np.bool_]) -> int:
 
 
 def verdict(said: str, question: Question) -> bool:
-    """Whether an answer is right: its first word that is one of the possible answers counts ("not" is a no)."""
+    """Whether an answer is right: its first word that is one of the possible answers counts ("not" is a no).
+
+    Of where, any word counts: what lies in the south-west lies in the south, and not in the north.
+    """
+    if question.kind == "where":
+        return vqa_positions.right_side(said, question.answer)
     yes_or_no = {"yes": "yes", "no": "no", "not": "no"}
     options = yes_or_no if question.answer in ("yes", "no") else {"rural": "rural", "urban": "urban"}
     words = "".join(c if c.isalpha() else " " for c in said.lower()).split()
@@ -227,7 +237,7 @@ def evaluate(
     items: Sequence[Item], asked: Sequence[Question], answer: Answerer, *, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
-    """The JSON document: accuracy in percent overall and per kind, and always naming the commonest answer."""
+    """The JSON document: accuracy in percent overall and per kind, and of always giving the best one answer."""
     right: dict[str, list[bool]] = defaultdict(list)
     pixels: tuple[int, UInt8] | None = None
     for done, question in enumerate(asked):
@@ -249,4 +259,5 @@ def evaluate(
 
 def _majority(asked: Sequence[Question], kind: str) -> float:
     counts = Counter(q.answer for q in asked if q.kind == kind)
-    return 100.0 * max(counts.values()) / counts.total()
+    best = vqa_positions.best_constant(counts) if kind == "where" else max(counts.values())
+    return 100.0 * best / counts.total()
