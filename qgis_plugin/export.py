@@ -188,9 +188,6 @@ def private_clone(layer: QgsRasterLayer) -> QgsRasterLayer:
 class Exporter(QObject):
     """Draws a plan into a file.
 
-    Attributes:
-        reason: What QGIS said first of a part that it could not draw, where it said something.
-
     Signals:
         progressed: Parts done, parts in all.
         ended: Number of parts with empty places, and None or the fault.
@@ -206,7 +203,7 @@ class Exporter(QObject):
         self._at, self._tries, self._before = 0, 0, -1
         self._best: np.ndarray | None = None
         self._holes = 0
-        self.reason = ""
+        self._reason = ""
         self._job: QgsMapRendererSequentialJob | None = None
         self._file: Any = None
         self._over = False
@@ -233,6 +230,14 @@ class Exporter(QObject):
         """End for want of room, from the event loop."""
         fault = BackendError(words, tr("Make room on the disk."), "output")
         QTimer.singleShot(0, lambda: self._end(fault))
+
+    def lack(self) -> str:
+        """How many parts have empty places, and what QGIS said of them, for people; empty where none has."""
+        if not self._holes:
+            return ""
+        told = tr("{} of {} parts of the layer have empty places: nothing is there, or it did not arrive.").format(
+            self._holes, len(self._parts))
+        return f"{told} ({self._reason})" if self._reason else told
 
     def cancel(self) -> None:
         """Stop soon."""
@@ -273,7 +278,7 @@ class Exporter(QObject):
             self._tries, self._before = self._tries + 1, empty
             QTimer.singleShot(pause, self._draw)
             return
-        self.reason = self.reason or "; ".join(said)
+        self._reason = self._reason or "; ".join(said)
         if said or (self._grid.served and (self._best[..., 3] == 0).any()):  # else it is nodata, as in the layer
             self._holes += 1
         if not self._write(self._best):
@@ -311,13 +316,6 @@ class Exporter(QObject):
         if fault is not None and os.path.exists(self._path):
             os.remove(self._path)
         self.ended.emit(self._holes, fault)
-
-
-def holes_told(holes: int, parts: int, reason: str) -> str:
-    """The number of parts with empty places, and what was said of them, for people."""
-    told = tr("{} of {} parts of the layer have empty places: nothing is there, or it did not arrive.").format(
-        holes, parts)
-    return f"{told} ({reason})" if reason else told
 
 
 def image_pixels(image: QImage) -> np.ndarray:

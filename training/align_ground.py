@@ -14,7 +14,6 @@ Only the parts named in `learn` learn. The result is a run folder that `training
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from training.curves import draw_curves
 from training.localize.start import load_start
 from training.losses import ground_alignment
 from training.recipe import SetSpec
+from training.runs import STATE, Metrics
 from training.state import save_state
 from training.tag_batches import TagBatch, TagBatches
 from training.tags import Concepts, TagRule, tag_loss
@@ -204,7 +204,8 @@ def align(recipe: AlignRecipe, folder: Path) -> None:
     else:
         bank = ImageBank(next(iter(recipe.sets.values())), cache_dir() / "banks")
     started, recent = time.monotonic(), []
-    (folder / "metrics.jsonl").write_text("", "utf-8")
+    metrics = Metrics(folder)
+    metrics.rewind(0, 0)
     for step in range(recipe.steps):
         rng = np.random.default_rng([recipe.seed, step, 1])
         factor = min(1.0, (step + 1) / max(1, recipe.steps // 20)) * 0.5 * (1 + np.cos(np.pi * step / recipe.steps))
@@ -225,8 +226,7 @@ def align(recipe: AlignRecipe, folder: Path) -> None:
                 kept.lerp_(p, 1 - decay)
         if (step + 1) % 20 == 0 or step + 1 == recipe.steps:
             mean = float(np.mean(recent[-20:]))
-            with (folder / "metrics.jsonl").open("a", encoding="utf-8") as out:
-                out.write(json.dumps({"stage": 0, "step": step + 1, "loss": mean}) + "\n")
+            metrics.add(0, step + 1, {"loss": mean})
             left = (time.monotonic() - started) / (step + 1) * (recipe.steps - step - 1) / 60
             print(
                 f"{recipe.name} {step + 1}/{recipe.steps}  loss {mean:.3f}  {left:.1f} min left",
@@ -238,7 +238,7 @@ def align(recipe: AlignRecipe, folder: Path) -> None:
             p.copy_(kept)
     state["average"] = state["model"] = model.state_dict()
     state["aligned"] = {"name": recipe.name, "level": recipe.level, "sets": sorted(recipe.sets), "steps": recipe.steps}
-    save_state(state, folder / "state.pt")
+    save_state(state, folder / STATE)
     draw_curves(folder)
 
 

@@ -10,44 +10,44 @@ pooling, so that the model stays one of the same form and speed, and maps of its
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from rsvlm_core.errors import DataError, RsvlmError, UsageError
+from rsvlm_core.errors import RsvlmError, UsageError
 from rsvlm_core.model.mammut import Mammut
-from training.bank import centre_square
-from training.data.shards import read_samples
+from rsvlm_core.settings import cache_dir
+from training.bank import ImageBank
 from training.export import load_run
 from training.recipe import SetSpec
 from training.runs import STATE, copy_words
 from training.state import save_state
 
 BIAS = "visual.pool.out.bias"
-_BATCH = 32
 
 
 @torch.no_grad()
-def mean_vector(model: Mammut, images: np.ndarray) -> Tensor:
+def mean_vector(model: Mammut, images: np.ndarray, batch: int = 32) -> Tensor:
     """The mean of what comes out of the image pooling, before it is brought to unit norm.
 
     Args:
         model: In eval mode.
         images: [N, S, S, 3] uint8.
+        batch: Images seen at once.
 
     Returns:
         [D] float32.
     """
-    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-    grid, _ = model.visual.grid(model.visual.normalise(x))
-    mean: Tensor = model.visual.pool(grid.flatten(1, 2)).float().mean(0)
-    return mean
+    total = torch.zeros(model.visual.pool.out.bias.shape)
+    for first in range(0, len(images), batch):
+        x = torch.from_numpy(np.ascontiguousarray(images[first : first + batch])).permute(0, 3, 1, 2)
+        grid, _ = model.visual.grid(model.visual.normalise(x))
+        total += model.visual.pool(grid.flatten(1, 2)).float().sum(0)
+    return total / len(images)
 
 
 def centre(run: Path, images: Sequence[str], out: Path, share: float = 1.0, sample: int = 1000, seed: int = 0) -> float:
@@ -71,16 +71,9 @@ def centre(run: Path, images: Sequence[str], out: Path, share: float = 1.0, samp
     if (out / STATE).exists():
         raise UsageError(f"{out} holds a run already.", "Name another folder.")
     model, state = load_run(run)
-    count = sum(1 for _ in read_samples(SetSpec(images).paths()))
-    if not count:
-        raise DataError(f"There is no image in {', '.join(images)}.", "Name shards of training images.")
-    drawn = set(np.random.default_rng(seed).permutation(count)[:sample].tolist())
-    chosen = (s for i, s in enumerate(read_samples(SetSpec(images).paths())) if i in drawn)
-    size = model.cfg.vision.image_size
-    total = torch.zeros(())
-    while batch := [centre_square(s.pil(), size, Image.Resampling.BICUBIC) for s in itertools.islice(chosen, _BATCH)]:
-        total = total + len(batch) * mean_vector(model, np.stack([np.asarray(image) for image in batch]))
-    mean = total / len(drawn)
+    bank = ImageBank(SetSpec(images, size=model.cfg.vision.image_size), cache_dir() / "banks")
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(bank))[:sample])
+    mean = mean_vector(model, bank.images[drawn])
     for weights in (state["model"], state["average"]):
         weights[BIAS] = weights[BIAS] - (share * mean).to(weights[BIAS].dtype)
     out.mkdir(parents=True, exist_ok=True)

@@ -108,14 +108,13 @@ def kept(
 ) -> NDArray[np.float16]:
     """A memory map under its key: complete, or made now and renamed into place."""
     place = folder / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-    if not (place / "complete").is_file():
+    if not (place / "maps.f16").is_file():
         place.mkdir(parents=True, exist_ok=True)
         with whole(place / "maps.f16") as part:
             reserve(part, math.prod(shape) * 2)
             out: NDArray[np.float16] = np.memmap(part, np.float16, "r+", shape=shape)
             fill(out)
             del out
-        (place / "complete").touch()
     return np.memmap(place / "maps.f16", np.float16, "r", shape=shape)
 
 

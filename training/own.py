@@ -23,8 +23,9 @@ from rsvlm_core.settings import weights_dir
 from training.evaluate import retrieval, search
 from training.evaluate.table import show, write_json
 from training.export import export
-from training.pretrain import STATE, Run
+from training.pretrain import Run
 from training.recipe import Recipe, load_recipe
+from training.runs import STATE
 
 CONFIG = Path(__file__).resolve().parent / "configs" / "own.yaml"
 

@@ -31,8 +31,7 @@ from training.data.captions import all_sentences, general_phrases
 from training.objective import Objective, Passes
 from training.optim import Average, parameter_groups, schedule
 from training.recipe import Recipe, load_recipe
-from training.runs import STATE as STATE
-from training.runs import Means, Metrics, copy_words, run_folder, run_parser, stop_on_signals
+from training.runs import STATE, Means, Metrics, copy_words, run_folder, run_parser, stop_on_signals
 from training.sentences import SentenceVectors
 from training.state import load_state, save_state
 from training.validation import Validation, validate

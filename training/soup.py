@@ -48,10 +48,11 @@ def mix(states: Sequence[Weights], shares: Sequence[float]) -> dict[str, Tensor]
     if any(s != shapes[0] for s in shapes):
         raise UsageError("The runs are of different models and have no average.")
     total = float(sum(shares))
+    # Weights that were frozen stay the very same, so that features cached of them are found again.
+    learnt = {k for k, v in first.items() if any(not torch.equal(s[k], v) for s in states)}
     return {
         k: torch.stack([s[k].double() * (w / total) for s, w in zip(states, shares, strict=True)]).sum(0).to(v.dtype)
-        # Weights that were frozen stay the very same, so that features cached of them are found again.
-        if v.dtype.is_floating_point and not all(torch.equal(s[k], v) for s in states)
+        if v.dtype.is_floating_point and k in learnt
         else v.clone()
         for k, v in first.items()
     }

@@ -210,7 +210,7 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
         if fault is not None:
             raise fault
         if holes:
-            feedback.reportError(export.holes_told(holes, len(list(grid.parts())), exporter.reason), False)
+            feedback.reportError(exporter.lack(), False)
 
     def extent(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> list[float] | None:
         """`EXTENT` in the raster's CRS, cut to the raster; None for all of it."""

@@ -84,9 +84,8 @@ class WebLayers(QObject):
                 if fault is None:
                     self._files[key] = path
                     self._show(layer, path)
-            told = export.holes_told(holes, len(list(grid.parts())), exporter.reason) if holes else ""
-            self.holes[path] = told
-            self.ended.emit(told, fault)
+            self.holes[path] = exporter.lack()
+            self.ended.emit(self.holes[path], fault)
             if fault is None:
                 then(path)
 

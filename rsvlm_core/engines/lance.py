@@ -84,7 +84,7 @@ class LanceEngine:
         if condition is not None:
             query = query.where(condition, prefilter=True)
         if self._partitions:
-            query = query.nprobes(max(16, round(self._partitions * _PROBES))).refine_factor(_REFINE)
+            query = query.nprobes(max(8, round(self._partitions * _PROBES))).refine_factor(_REFINE)
         try:
             rows = query.select([*_COLUMNS, "_distance"]).to_arrow()
         except (OSError, ValueError, RuntimeError) as error:

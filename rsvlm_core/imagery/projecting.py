@@ -26,8 +26,10 @@ def project(geometries: NDArray[np.object_], source: CRS, target: CRS, *, densif
         return geometries
     if densify:
         spans = shapely.bounds(geometries)
-        lengths = np.nanmax(spans[:, 2:] - spans[:, :2], axis=1) / 32
-        geometries = shapely.segmentize(geometries, np.where(lengths > 0, lengths, 1.0))
+        lengths = (spans[:, 2:] - spans[:, :2]).max(axis=1) / 32
+        long = lengths > 0  # not empty, nor a line from a point to itself, which GEOS refuses
+        geometries = geometries.copy()
+        geometries[long] = shapely.segmentize(geometries[long], lengths[long])
     transformer = Transformer.from_crs(source, target, always_xy=True)
     points = shapely.get_coordinates(geometries)
     x, y = transformer.transform(points[:, 0], points[:, 1])

@@ -5,6 +5,7 @@ Rasters and plain arrays go the same way, so what is evaluated is what users get
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ class ScorePlan:
         own = math.sqrt(gsd_m[0] * gsd_m[1])
         low, high = info.gsd_m
         convolutional = info.patch_stride < 14
-        aligned = convolutional and method in ("auto", "dense")
+        aligned = convolutional and method in ("auto", "dense") and not biased
         chosen = tuple(sorted(set(gsds))) if gsds is not None else _suitable(own, low, high, aligned)
         if method == "tiles":
             stride = max(1, info.image_size // _TILE_CELLS)
@@ -162,6 +163,7 @@ class Scored:
             grid, spans = grid.crop(spans)
             self._spans.append(spans)
             self._rasters.append(ScoreRaster(grid, 2 * len(prompts.texts), folder))
+        self._work, self._next, self._windows_done = self._in_order(), 0, 0
         self.failed: list[str] = []
 
     @property
@@ -175,7 +177,7 @@ class Scored:
         return math.sqrt(self._rasters[0].grid.cell[0] * self._rasters[0].grid.cell[1])
 
     def run(self, before_each: Callable[[int], None] = lambda done: None) -> None:
-        """Score all windows.
+        """Score all windows that are not scored yet: after a stop the same again goes on from there.
 
         Args:
             before_each: Called with the number of windows done; may raise to stop.
@@ -183,26 +185,47 @@ class Scored:
         Raises:
             RasterError: No window at all could be read; single failures are listed in `failed`.
         """
-        before = 0
-        for raster, spans in zip(self._rasters, self._spans, strict=True):
-            side = (spans[0].rows * self.plan.stride) * (spans[0].cols * self.plan.stride)
+        while self._next < len(self._work):
+            level, spans = self._work[self._next]
+            raster, failed = self._rasters[level], list[str]()
 
-            def note(span: Span, error: Exception, grid: CellGrid = raster.grid) -> None:
+            def note(span: Span, error: Exception, grid: CellGrid = raster.grid, failed: list[str] = failed) -> None:
                 if not isinstance(error, RasterError):
                     raise error
                 at = grid.window(span)
-                self.failed.append(f"column {at.col:.0f}, row {at.row:.0f}: {error.message}")
+                failed.append(f"column {at.col:.0f}, row {at.row:.0f}: {error.message}")
 
-            fill(
-                raster, self.source, self._score, spans, max(1, _BATCH_PIXELS // side),
-                lambda done, before=before: before_each(before + done), note,  # type: ignore[misc]
-            )
-            before += len(spans)
+            def before(done: int, count: int = len(spans)) -> None:
+                if done < count:  # once they are blended in, a stop must not make them be so again
+                    before_each(self._windows_done + done)
+
+            fill(raster, self.source, self._score, spans, len(spans), before, note)
+            self.failed += failed
+            self._next, self._windows_done = self._next + 1, self._windows_done + len(spans)
+        before_each(self._windows_done)
         if self.failed and len(self.failed) == self.windows:
             raise RasterError(
                 f"Nothing of the imagery could be read: {self.failed[0].rstrip('.')}.",
                 "The file is damaged or not reachable; copy it again, or check it with gdalinfo -checksum.",
             )
+
+    @property
+    def finished(self) -> int:
+        """Rows of the area, from its top, whose scores are final: all windows that have a say there are done."""
+        waiting: dict[int, Span] = {}
+        for level, spans in self._work[self._next :]:
+            waiting.setdefault(level, spans[0])  # none after it begins further up
+        rows = [self.height]
+        for level, span in waiting.items():
+            grid = self._rasters[level].grid
+            rows.append(math.floor((grid.origin[1] + span.row - _MARGIN_CELLS) * grid.cell[1]) - self.first_row)
+        return max(0, min(rows))
+
+    def upper(self) -> Scored:
+        """The part of the area that is finished, for thresholds and blocks; there must be some."""
+        part = copy.copy(self)
+        part.height, part.failed = self.finished, list(self.failed)
+        return part
 
     def thresholds(self, threshold: str | float = "auto") -> list[Threshold]:
         """One decision for each text, from the cells of the area that matters.
@@ -241,6 +264,17 @@ class Scored:
     def count_blocks(self, size: int = 1024) -> int:
         """How many blocks `blocks` gives."""
         return math.ceil(self.height / size) * math.ceil(self.width / size)
+
+    def _in_order(self) -> list[tuple[int, list[Span]]]:
+        """What the model sees at once, and its scale: down the imagery at all scales, so that its top is done first."""
+        work: list[tuple[float, int, list[Span]]] = []
+        for level, (raster, spans) in enumerate(zip(self._rasters, self._spans, strict=True)):
+            batch = max(1, _BATCH_PIXELS // (spans[0].rows * self.plan.stride * spans[0].cols * self.plan.stride))
+            for first in range(0, len(spans), batch):
+                part = spans[first : first + batch]
+                bottom = (raster.grid.origin[1] + part[-1].row + part[-1].rows) * raster.grid.cell[1]
+                work.append((bottom, level, part))
+        return [(level, part) for _, level, part in sorted(work, key=lambda one: one[0])]
 
     def _score(self, images: UInt8) -> Float32:
         if self.plan.method == "cross":

@@ -8,8 +8,8 @@ too much. The order of places is right all the same, so the scores themselves sa
    nothing is found; a text in a thousandth of the places only counts when it is clear there (`CLEAR`).
 2. Logits more than `REACH` below the best are equally far away: their long tail says nothing about the class.
 3. Otsu's threshold of what remains parts the text's places from the rest; it may leave one half by `BAND`. Scores of a
-   pixel-aligned head are calibrated, but more sure of a text than it is right, since a class's outline is hardly ever
-   taught; their threshold stays within `ALIGNED`, chosen once on the development sets (docs/localization.md).
+   pixel-aligned head lie on one scale in all imagery, on which a text needs more than one half; their threshold stays
+   within `ALIGNED`, chosen once on the development sets (docs/localization.md).
 """
 
 from __future__ import annotations

@@ -105,8 +105,6 @@ def _sides(views: Views) -> tuple[float, float]:
 
 def _metres_apart(a: shapely.Geometry, b: shapely.Geometry, views: Views) -> float:
     """Between the nearest points of two geometries, on the ellipsoid."""
-    if shapely.intersects(a, b):
-        return 0.0  # a line between one point and itself is none that GEOS takes
     line = project_one(shapely.shortest_line(a, b), views.crs, LONLAT)
     return float(Geod(ellps="WGS84").geometry_length(line))
 

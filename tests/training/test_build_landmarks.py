@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,11 +18,13 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from rsvlm_core.errors import DataError, RasterError, Stopped, UsageError
+from rsvlm_core.scratch import scratch
 from tests.training.osm_pbf import write_pbf
 from training.build import rs_landmarks
 from training.build.commands import main
 from training.build.landmarks import parse_hstore, plain_noun, read_landmarks
 from training.build.osm import TAGS, noun_of
+from training.build.parts import part_name
 from training.build.rs_landmarks import Tiling, build, imagery
 from training.build.scene import Sight
 from training.build.split import split_ground
@@ -320,14 +321,19 @@ def test_a_crash_in_the_middle_of_a_raster_loses_no_finished_part(
 def test_what_killed_builds_left_is_swept_up(tmp_path: Path, make_raster: Callable[..., Path]) -> None:
     raster, vector = raster_with_map(tmp_path, make_raster)
     out, parts = tmp_path / "o", tmp_path / "o" / "parts"
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    for process in (dead.pid, os.getpid()):
-        (parts / f".r-00.{process}").mkdir(parents=True)
-        (parts / f".r-00.{process}" / f".r-00.{process}.tar").write_bytes(b"half")
-    (out / f".rs_landmarks.{dead.pid}.tar").write_bytes(b"half")
-    build([raster], [vector], out, tiling=Tiling(gsds=(1.0,), size_px=64))
-    assert [p.name for p in parts.glob(".*")] == [f".r-00.{os.getpid()}"], "that one may still be at work"
+    stem = f"{part_name(str(raster))}-00000"
+    parts.mkdir(parents=True)
+    dying = (
+        "import os, sys; from pathlib import Path; from training.build.parts import PartWriter\n"
+        "part = PartWriter(Path(sys.argv[1]), sys.argv[2]).__enter__(); part.add({'json': b'half'})\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", dying, str(parts), stem], check=False).returncode == -9
+    assert len(list(parts.glob(".*"))) == 1
+    (out / ".rs_landmarks.1.tar").write_bytes(b"half")
+    with scratch(parts, f".{stem}-") as at_work:
+        build([raster], [vector], out, tiling=Tiling(gsds=(1.0,), size_px=64))
+        assert list(parts.glob(".*")) == [at_work], "that one is still at work"
     assert not list(out.glob(".*"))
 
 

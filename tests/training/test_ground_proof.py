@@ -11,7 +11,7 @@ import pytest
 from rsvlm_core.errors import UsageError
 from training.ground_proof import Size, main, prove
 
-SIZE = Size(train=64, test=36, steps=90, batch=8, sets="landmarks", shown=0, looked=0)
+SIZE = Size(train=64, test=72, steps=90, batch=8, sets="landmarks", shown=0, looked=0)
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +46,13 @@ def test_the_pixel_level_beats_the_image_level_on_localization(found: dict[str, 
     after, before = found["after"]["localization"], found["before"]["localization"]
     hits, exact, ways = after["by_word"], after["average_precision"], ("windows", "tokens", "enlarged")
     image = max(hits[f"image_{way}"]["mean"] for way in ways)
-    assert hits["pixel"]["mean"] > image + 10 and image > hits["chance"]["mean"]
+    assert hits["pixel"]["mean"] > image + 15 and image > hits["chance"]["mean"]
     assert hits["pixel"]["mean"] > before["by_word"]["pixel"]["mean"] + 15
     image = max(exact[f"image_{way}"]["mean"] for way in ways)
     assert exact["pixel"]["mean"] > image + 5 and image > exact["share"]["mean"]
     for kind in ("airplane", "road"):  # small and narrow things
         image = max(hits[f"image_{way}"][kind] for way in ways)
-        assert hits["pixel"][kind] > max(image, hits["chance"][kind]) + 10, kind
+        assert hits["pixel"][kind] > max(image, hits["chance"][kind]) + 15, kind
 
 
 def test_sets_that_there_are_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from rsvlm_core.errors import OutputError, UsageError
+from rsvlm_core.scratch import publish, scratch
 from training.build.card import Tally
 from training.build.shardout import ShardWriter, write_text
 from training.data.shards import index_shard
@@ -25,7 +25,7 @@ def part_name(source: str, shown: str | None = None) -> str:
 
 
 def begin_parts(parts: Path, settings: Mapping[str, Any]) -> None:
-    """Make the folder, keep what its parts are made with, and sweep up after builds of this machine that were killed.
+    """Make the folder and keep what its parts are made with.
 
     Raises:
         UsageError: It was begun with other settings.
@@ -40,23 +40,12 @@ def begin_parts(parts: Path, settings: Mapping[str, Any]) -> None:
     except OSError as e:
         raise OutputError(f"{parts} cannot be made ({e.strerror}).", "Choose another --out.") from e
     write_text(file, told)
-    for left in parts.glob(".*.*"):
-        if left.is_dir() and left.suffix[1:].isdigit() and not _runs(int(left.suffix[1:])):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        return True
-    return True
 
 
 class PartWriter:
     """Writes one part; it is there as a whole when the block ends well, and leaves nothing otherwise.
+
+    What a killed build left of a part goes when that part is written again.
 
     Attributes:
         tally: What happened to the part's records.
@@ -65,12 +54,20 @@ class PartWriter:
         parts: Folder of the parts.
         stem: From `part_name`.
         more: Goes into the part's document; may be filled while writing.
+
+    Raises:
+        OutputError: There is no room for it.
     """
 
     def __init__(self, parts: Path, stem: str, more: Mapping[str, Any] | None = None) -> None:
         self._parts, self._stem, self._more = parts, stem, more if more is not None else {}
-        self._folder = parts / f".{stem}.{os.getpid()}"
-        self._shard = ShardWriter(self._folder, stem, 1 << 30)
+        self._held = ExitStack()
+        try:
+            parts.mkdir(parents=True, exist_ok=True)
+            folder = self._held.enter_context(scratch(parts, f".{stem}-"))
+        except OSError as e:
+            raise OutputError(f"{parts} cannot be written ({e}).", "Check space and permissions.") from e
+        self._shard = ShardWriter(folder, stem, 1 << 30)
         self.tally = Tally()
 
     def __enter__(self) -> PartWriter:
@@ -79,15 +76,15 @@ class PartWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._shard.__exit__(kind, error, trace)
-        if kind is not None:
-            return
-        try:
-            for path in self._shard.paths:
-                os.replace(path, self._parts / f"{self._stem}.tar")
-            self._folder.rmdir()
-        except OSError as e:
-            raise OutputError(f"{self._parts} cannot be written ({e}).", "Check space and permissions.") from e
+        with self._held:
+            self._shard.__exit__(kind, error, trace)
+            if kind is not None:
+                return
+            try:
+                for path in self._shard.paths:
+                    publish(path, self._parts / f"{self._stem}.tar")
+            except OSError as e:
+                raise OutputError(f"{self._parts} cannot be written ({e}).", "Check space and permissions.") from e
         told = {**self._more, "tally": self.tally.to_json(), "samples": self._shard.samples}
         write_text(self._parts / f"{self._stem}.json", json.dumps(told, ensure_ascii=False))
 

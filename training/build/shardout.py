@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from rsvlm_core import scratch
 from rsvlm_core.errors import OutputError
 
 
@@ -117,15 +118,12 @@ def to_json(document: Mapping[str, Any]) -> bytes:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small file by rename.
+    """Write a small file, whole.
 
     Raises:
         OutputError: It cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        scratch.write_text(path, text)
     except OSError as e:
-        temporary.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written ({e}).", "Check space and permissions.") from e
