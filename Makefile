@@ -2,7 +2,7 @@
 # make test    lint, types and every test, those inside a real QGIS included
 # make plugin  dist/search_imagery_by_text-VERSION.zip for QGIS
 # make bench   runtimes, indexing, segmenting, memory, cold start, queries               (needs the test data)
-# make soak    the trust suites for a long time: bad input, kills, full disks, one worker for an hour   [MINUTES=60]
+# make soak    the trust suites for a long time: one worker for an hour, the rest for two thirds of one  [MINUTES=60]
 # make lint    ruff and mypy only
 # make clean   remove what the above made, the environments included
 #

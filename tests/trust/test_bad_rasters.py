@@ -70,8 +70,7 @@ def test_flipped_bits_and_cut_ends(driver, tmp_path):
     data = whole.read_bytes()
     rng = np.random.default_rng(8)
     opened = refused = 0
-    tries = scale.pick(60, 3000)
-    for i in range(tries):
+    for i in scale.within(0.005, range(scale.pick(60, 30_000))):
         damaged = bytearray(data[: int(rng.integers(1, len(data)))] if i % 3 == 0 else data)
         for _ in range(int(rng.integers(1, 6)) if i % 3 else 0):
             # the first bytes hold what a reader believes
@@ -92,8 +91,8 @@ def test_flipped_bits_and_cut_ends(driver, tmp_path):
             refused += 1
         for made in tmp_path.glob(f"d{i}*"):
             made.unlink()
-    scale.count("corpus: damaged copies", tries)
-    assert opened + refused == tries and refused > tries / 10
+    scale.count("corpus: damaged copies", opened + refused)
+    assert refused > (opened + refused) / 10
 
 
 def test_python_in_a_mosaic_is_not_run(rsvlm, tmp_path):

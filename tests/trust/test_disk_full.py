@@ -70,7 +70,7 @@ def test_a_small_disk(name, forge, sources, small_disk, tmp_path):
     assert forge("rsvlm", argv, cwd=str(full), env=env_of(full))["status"] == 0
     right = {n: content(full / n) for n in outputs}
     refused = done = 0
-    for size in sizes(scale.pick(7, 120)):
+    for size in scale.within(0.015, sizes(scale.pick(7, 120))):
         disk = small_disk(size)
         earlier = disk / outputs[0]
         if name != "index":
@@ -104,7 +104,7 @@ def test_files_that_may_not_grow(name, forge, sources, tmp_path):
     assert forge("rsvlm", argv, cwd=str(full), env=env_of(full))["status"] == 0
     right = {n: content(full / n) for n in outputs}
     refused = done = 0
-    for i, size in enumerate(sizes(scale.pick(6, 120))):
+    for i, size in enumerate(scale.within(0.015, sizes(scale.pick(6, 120)))):
         place = tmp_path / f"d{i}"
         place.mkdir()
         if name != "index":

@@ -27,7 +27,7 @@ def fuzz(name: str, folder, *options: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("name", guided.NAMES if scale.LONG else ["all"])
 def test_parsers(name, tmp_path):
     """The same tries every time where it is bounded; what ends it lies in the message."""
-    length = f"-max_total_time={max(10, int(scale.seconds(0, 0.02)))}" if scale.LONG else "-runs=1500"
+    length = f"-max_total_time={max(10, int(scale.seconds(0, 0.01)))}" if scale.LONG else "-runs=1500"
     done = fuzz(name, tmp_path, length, *([] if scale.LONG else ["-seed=1"]))
     faults = {p.name: p.read_bytes()[:2000] for p in tmp_path.iterdir() if re.match("crash|timeout|oom|leak", p.name)}
     assert done.returncode == 0 and not faults, (faults, done.stdout[-3000:], done.stderr[-3000:])

@@ -57,7 +57,7 @@ def test_pretrain(torch_forge, recipe, tmp_path):
     assert whole["status"] == 0, whole
     right = load_state(out / "state.pt")["average"]
     kills = 0
-    for moment in moments(whole, scale.pick(5, 150)):
+    for moment in scale.within(0.04, moments(whole, scale.pick(5, 150))):
         shutil.rmtree(out)
         shutil.rmtree(tmp_path / "cache")
         watch = {"watch": str(tmp_path)} if "kill_at" in moment else {}
@@ -143,7 +143,7 @@ def test_build(torch_forge, builder, tmp_path):
     right = {k: v for k, v in content(out).items() if k.endswith(".tar")}
     assert right
     kills = 0
-    for i, moment in enumerate(moments(whole, scale.pick(6, 200))):
+    for i, moment in enumerate(scale.within(0.04, moments(whole, scale.pick(6, 200)))):
         if i % 2:
             shutil.rmtree(out)
         watch = {"watch": str(out)} if "kill_at" in moment else {}

@@ -192,7 +192,7 @@ def test_soak(worker, tmp_path):
     rng = np.random.default_rng(1)
     for op, params in kinds:  # once through, so that everything is loaded
         worker.ask(op, **params)
-    warm, until = worker.state(), time.monotonic() + scale.seconds(8, 0.6)
+    warm, until = worker.state(), time.monotonic() + scale.seconds(8, 1.0)
     least = scale.pick(60, 1000)
     while time.monotonic() < until or served < least:
         op, params = kinds[int(rng.integers(len(kinds)))]
