@@ -74,6 +74,7 @@ KNOWN: tuple[tuple[str, str, str | None], ...] = (
      mark("Refinement by segment-geospatial needs that package in the search engine’s Python."), None),
     (r"Refinement by sam needs a Segment Anything checkpoint\.",
      mark("Refinement by segment-geospatial needs a Segment Anything checkpoint."), None),
+    (r"Nothing of it is finished\.", mark("What was finished is not there any more."), mark("Outline it again.")),
     (r"The question is empty\.", mark("The question is empty."), mark("Ask for instance: is there a harbour?")),
     (r"(?:The text is empty|There is nothing to search for)\.", mark("There is no text to look for."),
      mark("Type what you are looking for.")),

@@ -18,11 +18,28 @@ from .translate import tr
 CONTINUED = ("build_index", "search", "heatmap", "classify")
 
 
-def stopped(op: str) -> BackendError:
-    """The answer to a request that the user has stopped: what is kept of it."""
-    kept = (tr("What was looked at is kept; the same again goes on from there.") if op in CONTINUED
-            else tr("Nothing was written."))
-    return BackendError(tr("Stopped."), kept, "stopped")
+def stopped(op: str, finished: float | None = None) -> BackendError:
+    """The answer to a request that the user has stopped: what is kept of it.
+
+    Args:
+        op: Of the request.
+        finished: What the engine said is finished of it, where it keeps that.
+    """
+    kept = (tr("What was looked at is kept; the same again goes on from there.")
+            if op in CONTINUED or finished is not None else tr("Nothing was written."))
+    if percent(finished):
+        kept = tr("{} % of the area is finished.").format(percent(finished)) + " " + kept
+    return BackendError(tr("Stopped."), kept, "stopped", finished=finished)
+
+
+def percent(share: Any) -> int:
+    """A share that is finished in whole percent, rounded down: what is not whole is not called so."""
+    return int(100 * float(share or 0.0) + 1e-6)
+
+
+def only_finished(request: Request) -> Request:
+    """The same request for what is finished of it, after it was stopped."""
+    return Request(request.op, {**request.params, "finished": True})
 
 
 def shortfalls(result: Mapping[str, Any]) -> list[str]:
@@ -37,7 +54,16 @@ def shortfalls(result: Mapping[str, Any]) -> list[str]:
     elif int(failed):
         said.append(tr("{} tiles could not be read and are missing from the result.").format(failed))
     said += [" ".join(spoken(str(one), "")).strip() for one in result.get("changed") or []]
+    if is_partial(result):
+        said.append(tr(
+            "Only {} % of the area was finished: the rest is missing, and an automatic threshold was chosen from the "
+            "finished part alone.").format(percent(result["finished"])))
     return said
+
+
+def is_partial(result: Mapping[str, Any]) -> bool:
+    """Whether a result is only of a part that was finished when the user stopped it."""
+    return float(result.get("finished", 1.0)) < 1.0
 
 
 def reason_of(failed: str) -> str:

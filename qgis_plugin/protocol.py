@@ -28,10 +28,14 @@ class BackendError(Exception):
         code: As the backend has them (`usage raster index model output stopped …`), or of this side: `start died
             protocol environment crs bug`.
         details: Traceback or last lines of stderr, for the log only.
+        finished: Of what was stopped: the share that the backend can give by itself, or None where it keeps nothing.
     """
 
-    def __init__(self, message: str, remedy: str = "", code: str = "bug", details: str = "") -> None:
+    def __init__(
+        self, message: str, remedy: str = "", code: str = "bug", details: str = "", finished: float | None = None
+    ) -> None:
         self.message, self.remedy, self.code, self.details = message, remedy, code, details
+        self.finished = finished
         super().__init__(f"{message} {remedy}".strip())
 
 
@@ -70,7 +74,7 @@ class Message:
             str(body.get("remedy") or ""))
         return BackendError(
             message, remedy, str(body.get("code") or "bug"),
-            str(body.get("traceback") or body.get("details") or ""),
+            str(body.get("traceback") or body.get("details") or ""), body.get("finished"),
         )
 
 

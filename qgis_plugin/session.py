@@ -13,6 +13,10 @@ from .protocol import SILENCE_S, BackendError, Message, Remaining, Request
 from .translate import tr
 from .worker_client import GRACE_S, Worker
 
+LINGER_S = 10.0  # that such a run may go on after the panel is free, before its child is ended
+# what these have finished lies in their child, which has to stop by itself for it to be kept
+KEPT_IN_CHILD = ("segment",)
+
 
 class FindTask(QgsTask):
     """Looks for an interpreter in the background: a probe takes a tenth of a second, each."""
@@ -43,6 +47,7 @@ class Session(QObject):
         silent: the child has not been heard for long (True), or is heard again (False).
         looked: None when an interpreter was found, else the fault; the answer to `look`.
         ended: outputs, or None; the fault, or None; the request that it was.
+        kept: the request, after it was stopped and has ended, when its child at last says what is kept; and as what.
     """
 
     changed = pyqtSignal()
@@ -51,6 +56,7 @@ class Session(QObject):
     silent = pyqtSignal(bool)
     looked = pyqtSignal(object)
     ended = pyqtSignal(object, object, object)
+    kept = pyqtSignal(object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -60,6 +66,7 @@ class Session(QObject):
         self._request: Request | None = None
         self._number: int | None = None
         self._stop_at: float | None = None
+        self._late: tuple[int, Request, float] | None = None  # one that stops after its end, and until when
         self._was_silent = False
         self._remaining = Remaining()
         self._clock = QTimer(self)
@@ -96,11 +103,8 @@ class Session(QObject):
         if self._worker is not None and self._worker.alive():
             self._worker.last_heard = time.monotonic()
             self._number = self._worker.send(request)
-        elif self._task is None:  # else a look is under way, and starts the request when it knows
-            self._task = FindTask()
-            self._task.taskCompleted.connect(self._found)
-            self._task.taskTerminated.connect(self._found)
-            QgsApplication.taskManager().addTask(self._task)
+        else:
+            self._find()
         self.changed.emit()
 
     def check_free(self) -> None:
@@ -114,11 +118,8 @@ class Session(QObject):
 
     def look(self) -> None:
         """Find out in the background whether there is an engine; `looked` tells."""
-        if self._task is None and not self.busy:
-            self._task = FindTask()
-            self._task.taskCompleted.connect(self._found)
-            self._task.taskTerminated.connect(self._found)
-            QgsApplication.taskManager().addTask(self._task)
+        if not self.busy:
+            self._find()
 
     def stop(self) -> None:
         """Ask the request to stop; when it does not within the grace, its child is ended."""
@@ -148,6 +149,14 @@ class Session(QObject):
         self._dying.clear()
 
     # inside
+    def _find(self) -> None:
+        """Look for the interpreter, if that is not under way; it starts the request when it knows."""
+        if self._task is None:
+            self._task = FindTask()
+            self._task.taskCompleted.connect(self._found)
+            self._task.taskTerminated.connect(self._found)
+            QgsApplication.taskManager().addTask(self._task)
+
     def _found(self) -> None:
         """The interpreter is known, or is not; main thread."""
         task, self._task = self._task, None
@@ -181,6 +190,8 @@ class Session(QObject):
     def _take(self, message: Message) -> None:
         if message.kind == "log":
             self.logged.emit(str(message.body.get("level", "info")), str(message.body.get("text", "")))
+        if self._late is not None and message.id == self._late[0] and message.kind in ("result", "error"):
+            self._stopped_late(message.error().finished if message.kind == "error" else None)
         if self._request is None or self._number is None or message.id != self._number:
             return
         if message.kind == "progress":
@@ -195,13 +206,23 @@ class Session(QObject):
     def _tick(self) -> None:
         """Five times a second while there is something to watch."""
         self._dying = [worker for worker in self._dying if self._bury(worker)]
+        if self._late is not None and (time.monotonic() > self._late[2] or not self._worker.alive()):
+            self._stopped_late(None)
+            if self._worker.alive():  # else what waits is told below
+                self._retire()
+                if self.busy:
+                    self._number = None
+                    self._find()
         if not self.busy:
-            if not self._dying:
+            if not self._dying and self._late is None:
                 self._clock.stop()
             return
         worker = self._worker
         if self.stopping and time.monotonic() > self._stop_at and self._task is None:
-            self._retire()
+            if self._request.op in KEPT_IN_CHILD and self._number is not None and self._late is None:
+                self._late = self._number, self._request, time.monotonic() + LINGER_S
+            else:
+                self._retire()
             self._end(None, BackendError(tr("Stopped."), "", "stopped"))
         elif worker is not None and not worker.alive():
             self._read()
@@ -215,6 +236,11 @@ class Session(QObject):
                 self._was_silent = is_silent
                 self.silent.emit(is_silent)
 
+    def _stopped_late(self, finished: float | None) -> None:
+        """A request that has ended for the panel has stopped in the child too, or never will."""
+        (_, request, _), self._late = self._late, None
+        self.kept.emit(request, jobs.stopped(request.op, finished))
+
     def _end(self, outputs: dict[str, Any] | None, fault: BackendError | None) -> None:
         request, self._request = self._request, None
         self._number, self._stop_at = None, None
@@ -226,12 +252,14 @@ class Session(QObject):
         self.changed.emit()
         if request is not None:
             if fault is not None and fault.code == "stopped":
-                fault = jobs.stopped(request.op)
+                waits = self._late is not None and self._late[1] is request
+                fault = fault if waits else jobs.stopped(request.op, fault.finished)
             self.ended.emit(outputs, fault, request)
 
     def _retire(self) -> None:
         """Send the child away without waiting for it: the window must not stand still."""
         worker, self._worker = self._worker, None
+        self._late = None
         if worker is not None and worker.alive():
             worker.process.closeWriteChannel()
             worker.process.terminate()

@@ -72,7 +72,12 @@ class DataError(RsvlmError):
 
 
 class Stopped(RsvlmError):
-    """The user stopped the run; finished work is kept."""
+    """The user stopped the run; finished work is kept.
+
+    Attributes:
+        finished: Share of the work of which a result can be asked for by itself; None where there is no such thing.
+    """
 
     code = "stopped"
     exit_status = 3
+    finished: float | None = None

@@ -47,6 +47,7 @@ class SearchDock(QgsDockWidget):
         self._done: Done | None = None
         self._asked: Callable[[QgsRasterLayer, str], None] | None = None
         self._again: tuple[Request, str, Done] | None = None
+        self._part: Callable[[Request], Done] | None = None  # what becomes of the finished part of a stopped request
         self._running = ""
         self._left = False
         self._seen = False
@@ -102,6 +103,7 @@ class SearchDock(QgsDockWidget):
         session.silent.connect(self._silent)
         session.logged.connect(self._log)
         session.ended.connect(self._ended)
+        session.kept.connect(self._kept)
         session.looked.connect(self._looked)
         iface.currentLayerChanged.connect(self._follow)
         QgsProject.instance().cleared.connect(self._project_closed)
@@ -118,7 +120,8 @@ class SearchDock(QgsDockWidget):
         for signal, slot in (
             (self._session.changed, self._state), (self._session.progressed, self.progress.progress),
             (self._session.silent, self._silent), (self._session.logged, self._log),
-            (self._session.ended, self._ended), (self._session.looked, self._looked),
+            (self._session.ended, self._ended), (self._session.kept, self._kept),
+            (self._session.looked, self._looked),
             (self.progress.cancelled, self._session.stop),
         ):
             signal.disconnect(slot)
@@ -257,8 +260,11 @@ class SearchDock(QgsDockWidget):
             request = self.outline.request(
                 [source, *others], self._extent(layer), out, scores, cosines, **self._common())
             inside = self.where.polygons(layer.crs())
-            self._run(request, tr("Outlining “{}”…").format(words),
-                      lambda result: self.results.show_masks(layer, request, result, inside))
+
+            def shown(request: Request) -> Done:
+                return lambda result: self.results.show_masks(layer, request, result, inside)
+
+            self._run(request, tr("Outlining “{}”…").format(words), shown(request), shown)
 
         self._ask(ask)
 
@@ -340,10 +346,12 @@ class SearchDock(QgsDockWidget):
         sizes = jobs.split_sizes(self.search.sizes.text())
         return min(sizes) if sizes else None
 
-    def _run(self, request: Request, words: str, done: Done) -> None:
+    def _run(
+        self, request: Request, words: str, done: Done, part: Callable[[Request], Done] | None = None
+    ) -> None:
         self._session.run(request)
         self._running = request.op
-        self._done = done
+        self._done, self._part = done, part
         self._again = (request, words, done)
         self.progress.begin(words)
 
@@ -358,6 +366,16 @@ class SearchDock(QgsDockWidget):
         """After the engine died: the same request to a new one, which continues what is finished."""
         if self._again is not None and not self._session.busy:
             self._run(*self._again)
+
+    def _run_part(self, request: Request, words: str, part: Callable[[Request], Done]) -> bool:
+        """After a request was stopped: what is finished of it, without another look; whether that could begin."""
+        finished = jobs.only_finished(request)
+        try:
+            self._run(finished, words, part(finished), part)
+        except BackendError as fault:
+            self._complain(fault)
+            return False
+        return True
 
     # what the session tells
     def _ended(self, result: dict[str, Any] | None, fault: BackendError | None, request: Request) -> None:
@@ -375,6 +393,11 @@ class SearchDock(QgsDockWidget):
             self._complain(unwritten(error))
         self._show_index()
 
+    def _kept(self, request: Request, fault: BackendError) -> None:
+        """What is kept of a stopped request is known now; it is of interest until another one began."""
+        if self._again is not None and self._again[0] is request:
+            self._complain(fault)
+
     def _tell_what_lacks(self, result: dict[str, Any]) -> None:
         """A result that came is not whole: how much is missing, and why; all of it lies in the log."""
         lacks = jobs.shortfalls(result)
@@ -384,15 +407,16 @@ class SearchDock(QgsDockWidget):
         if lacks:
             self._say(" ".join(lacks), tr("Log") if failed else "", self._iface.openMessageLog)
 
-    def _say(self, said: str, offered: str = "", work: Callable[[], Any] | None = None) -> None:
-        """A warning that stays until it is closed, with a button where there is something to do."""
+    def _say(self, said: str, offered: str = "", work: Callable[[], Any] | None = None,
+             level: Any = Qgis.MessageLevel.Warning) -> None:
+        """A message that stays until it is closed, with a button where there is something to do."""
         bar = self._iface.messageBar()
         words = bar.createMessage(self.windowTitle(), said)
         if offered and work is not None:
             button = QPushButton(offered)
-            button.clicked.connect(lambda: (bar.popWidget(words), work()))
+            button.clicked.connect(lambda: work() is not False and bar.popWidget(words))
             words.layout().addWidget(button)
-        bar.pushWidget(words, Qgis.MessageLevel.Warning)
+        bar.pushWidget(words, level)
 
     def _complain(self, fault: BackendError) -> None:
         """One message for a fault, with what to do; details lie in the log."""
@@ -400,7 +424,12 @@ class SearchDock(QgsDockWidget):
             self._looked(fault)
             return
         if fault.code == "stopped":
-            self._iface.messageBar().pushMessage(self.windowTitle(), str(fault), Qgis.MessageLevel.Info, 5)
+            if jobs.percent(fault.finished) and self._part is not None and self._again is not None:
+                (request, words, _), part = self._again, self._part
+                self._say(str(fault), tr("Outline that part"), lambda: self._run_part(request, words, part),
+                          Qgis.MessageLevel.Info)
+            else:
+                self._iface.messageBar().pushMessage(self.windowTitle(), str(fault), Qgis.MessageLevel.Info, 5)
             return
         bar = self._iface.messageBar()
         words = bar.createMessage(self.windowTitle(), str(fault))

@@ -9,7 +9,7 @@ from typing import Any
 
 from qgis.core import QgsGeometry, QgsMapLayer, QgsProject, QgsRasterLayer
 
-from .. import layers
+from .. import jobs, layers
 from ..protocol import Request
 from ..translate import tr
 from .describe_tab import DescribeTab, Place
@@ -47,6 +47,7 @@ class Results:
             tr("Answer"): result.get("text"),
             tr("Model"): params.get("model", "") or tr("bundled"), tr("Threshold"): result.get("threshold"),
             tr("Refinement"): params.get("refine"), tr("Extent"): params.get("extent"),
+            tr("Finished part"): f"{jobs.percent(result['finished'])} %" if jobs.is_partial(result) else "",
             tr("Failed tiles"): f"{len(failed)} ({'; '.join(map(str, failed[:20]))})" if failed else "",
             tr("Empty places"): " ".join(self._holes.get(path, "") for path in read).strip(),
             tr("Time"): datetime.now().isoformat(timespec="seconds"),
@@ -78,10 +79,10 @@ class Results:
     ) -> None:
         """Outlines: a layer, and pictures for review; those that meet no polygon of `inside`, if any, are left out."""
         texts = self.outline.texts_of(request)
-        name = layers.name_of(raster)
-        layer = layers.open_vector(
-            request.params["out"], tr("Outlines: {}").format("; ".join(texts)),
-            self._about(name, request, result, texts))
+        name, title = layers.name_of(raster), tr("Outlines: {}").format("; ".join(texts))
+        if jobs.is_partial(result):
+            title = tr("{} (only {} % finished)").format(title, jobs.percent(result["finished"]))
+        layer = layers.open_vector(request.params["out"], title, self._about(name, request, result, texts))
         if inside:
             layers.keep_inside(layer, inside)
         layers.style_masks(layer, texts)

@@ -504,6 +504,10 @@ Mehrere Texte werden durch Semikolons getrennt. Bei einem Raster wird der Index 
 Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am besten: „a harbour with small boats“, „solar panels on a roof“, „dense forest“. Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translation>
   </message>
   <message>
+   <source>Finished part</source>
+   <translation>Fertiger Teil</translation>
+  </message>
+  <message>
    <source>Finished rasters are kept: run it again to continue.</source>
    <translation>Fertige Raster bleiben erhalten: Noch einmal starten, um fortzufahren.</translation>
   </message>
@@ -860,12 +864,24 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Nur innerhalb dieser Polygone</translation>
   </message>
   <message>
+   <source>Only {} % of the area was finished: the rest is missing, and an automatic threshold was chosen from the finished part alone.</source>
+   <translation>Nur {} % der Fläche waren fertig: der Rest fehlt, und ein automatischer Schwellenwert wurde allein aus dem fertigen Teil gewählt.</translation>
+  </message>
+  <message>
    <source>Open log file</source>
    <translation>Protokolldatei öffnen</translation>
   </message>
   <message>
    <source>Outline</source>
    <translation>Umreißen</translation>
+  </message>
+  <message>
+   <source>Outline it again.</source>
+   <translation>Noch einmal umreißen.</translation>
+  </message>
+  <message>
+   <source>Outline that part</source>
+   <translation>Diesen Teil umreißen</translation>
   </message>
   <message>
    <source>Outline {}: {}, confidence {:.0f} %, area {}</source>
@@ -1604,6 +1620,10 @@ Versuchen Sie: {}</translation>
    <translation>Was umrissen wird (englisch): building; road; tree</translation>
   </message>
   <message>
+   <source>What was finished is not there any more.</source>
+   <translation>Was fertig war, ist nicht mehr da.</translation>
+  </message>
+  <message>
    <source>What was looked at is kept; the same again goes on from there.</source>
    <translation>Was angesehen wurde, bleibt erhalten; dasselbe noch einmal setzt dort fort.</translation>
   </message>
@@ -1810,6 +1830,14 @@ Bewertungen ordnen Orte für einen Text; zwischen Texten sind sie nicht vergleic
   <message>
    <source>{:.1f} h left</source>
    <translation>noch {:.1f} h</translation>
+  </message>
+  <message>
+   <source>{} % of the area is finished.</source>
+   <translation>{} % der Fläche sind fertig.</translation>
+  </message>
+  <message>
+   <source>{} (only {} % finished)</source>
+   <translation>{} (nur {} % fertig)</translation>
   </message>
   <message>
    <source>{} cannot be written.</source>

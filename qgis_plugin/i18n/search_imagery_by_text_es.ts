@@ -504,6 +504,10 @@ Varios textos se separan con punto y coma. Con un ráster, el índice se crea en
 Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arriba: «a harbour with small boats», «solar panels on a roof», «dense forest». Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
   </message>
   <message>
+   <source>Finished part</source>
+   <translation>Parte terminada</translation>
+  </message>
+  <message>
    <source>Finished rasters are kept: run it again to continue.</source>
    <translation>Los rásteres terminados se conservan: ejecútelo de nuevo para continuar.</translation>
   </message>
@@ -860,12 +864,24 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Solo dentro de estos polígonos</translation>
   </message>
   <message>
+   <source>Only {} % of the area was finished: the rest is missing, and an automatic threshold was chosen from the finished part alone.</source>
+   <translation>Solo se terminó el {} % del área: falta el resto, y un umbral automático se eligió solo a partir de la parte terminada.</translation>
+  </message>
+  <message>
    <source>Open log file</source>
    <translation>Abrir el registro</translation>
   </message>
   <message>
    <source>Outline</source>
    <translation>Delimitar</translation>
+  </message>
+  <message>
+   <source>Outline it again.</source>
+   <translation>Vuelva a delinearlo.</translation>
+  </message>
+  <message>
+   <source>Outline that part</source>
+   <translation>Delinear esa parte</translation>
   </message>
   <message>
    <source>Outline {}: {}, confidence {:.0f} %, area {}</source>
@@ -1604,6 +1620,10 @@ Pruebe: {}</translation>
    <translation>Qué delimitar (en inglés): building; road; tree</translation>
   </message>
   <message>
+   <source>What was finished is not there any more.</source>
+   <translation>Lo que estaba terminado ya no existe.</translation>
+  </message>
+  <message>
    <source>What was looked at is kept; the same again goes on from there.</source>
    <translation>Lo ya examinado se conserva; lo mismo otra vez continúa desde ahí.</translation>
   </message>
@@ -1810,6 +1830,14 @@ Las puntuaciones ordenan lugares para un texto; no son comparables entre textos.
   <message>
    <source>{:.1f} h left</source>
    <translation>quedan {:.1f} h</translation>
+  </message>
+  <message>
+   <source>{} % of the area is finished.</source>
+   <translation>El {} % del área está terminado.</translation>
+  </message>
+  <message>
+   <source>{} (only {} % finished)</source>
+   <translation>{} (solo el {} % terminado)</translation>
   </message>
   <message>
    <source>{} cannot be written.</source>

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rsvlm_core.jobs.encoders import Encoders
+from rsvlm_core.jobs.halts import Halts
 from rsvlm_core.jobs.searches import Searches
 from rsvlm_core.progress import Progress, ShouldStop, never, silent
 
@@ -25,6 +26,7 @@ class Context:
         should_stop: Polled between batches.
         finished: Told of each output file as soon as it is complete: its kind and path.
         searches: What searches leave open; shared likewise.
+        halts: What a stopped segmentation has scored; shared likewise, where anything can ask for it.
     """
 
     encoders: Encoders = field(default_factory=Encoders)
@@ -32,3 +34,4 @@ class Context:
     should_stop: ShouldStop = never
     finished: Callable[[str, Path], None] = _forget
     searches: Searches = field(default_factory=Searches)
+    halts: Halts | None = None

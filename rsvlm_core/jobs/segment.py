@@ -29,11 +29,13 @@ def segment(params: Params, context: Context) -> dict[str, object]:
 
     Parameters: `sources` (rasters), `texts`, `out` (.gpkg, .geojson, .parquet), and optionally `threshold` ("auto"
     or a number), `refine`, `extent`, `min_area_m2`, `method`, `gsd`, `bands`, `simplify_m` (0 keeps every corner),
-    `orthogonal`, `mask_raster` (.tif), `scores` (.tif), `cosines` (.tif), `overview` (.png), `model`, `device`.
+    `orthogonal`, `mask_raster` (.tif), `scores` (.tif), `cosines` (.tif), `overview` (.png), `model`, `device`;
+    `finished` (true) outlines what the same, stopped before, has finished, and looks at no more.
 
     Returns:
         `masks` (at most 1000 of them: `rank, score, confidence, text, source, gsd, area_m2, mean_score, bbox`),
-        `count`, `threshold` (by text), `failed` (places that could not be read), `seconds`, `outputs`.
+        `count`, `threshold` (by text), `failed` (places that could not be read), `finished` (share of the
+        area, 1 but where `finished` was asked for), `seconds`, `outputs`.
     """
     sources, texts = params.sources(), params.required_texts("texts")
     out = required(vector_output(params))
@@ -46,6 +48,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     parse_method(method)
     extent, min_area_m2, gsd = params.extent(), params.number("min_area_m2", 0.0), params.gsds("gsd")
     bands, simplify_m, orthogonal = params.bands(), params.number("simplify_m", 0.0), params.flag("orthogonal")
+    only_finished = params.flag("finished")
     model = params.model()
     params.done()
     check_apart(
@@ -62,6 +65,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
         bands=bands, simplify_m=simplify_m, orthogonal=orthogonal, mask_raster=mask_raster, scores=scores,
         cosines=cosines,
         progress=context.progress, should_stop=context.should_stop,
+        halted=None if context.halts is None else context.halts.get(), only_finished=only_finished,
     )
     outputs: dict[str, str] = {}
     for kind, path in (("mask_raster", mask_raster), ("scores", scores), ("cosines", cosines)):
@@ -70,7 +74,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
             context.finished(kind, path)
     write_vector(result.masks, out, "masks", provenance(
         encoder, texts=texts, sources=sources, threshold=result.threshold, failed=result.failed,
-        report=report(len(result.masks), result.failed),
+        report=report(len(result.masks), result.failed, finished=result.finished),
     ))
     outputs["masks"] = str(out)
     context.finished("masks", out)
@@ -85,6 +89,7 @@ def segment(params: Params, context: Context) -> dict[str, object]:
         "count": len(result.masks),
         "threshold": {text: float(value) for text, value in result.threshold.items()},
         "failed": list(result.failed),
+        "finished": result.finished,
         "seconds": round(result.seconds, 3),
         "outputs": outputs,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from rasterio.features import geometry_mask
 
-from rsvlm_core.errors import UsageError
+from rsvlm_core.errors import Stopped, UsageError
 from rsvlm_core.imagery.patch import Window
 from rsvlm_core.imagery.raster import Extent, Raster, as_geometry, outside
 from rsvlm_core.localize import polygons as outlines
@@ -29,6 +30,7 @@ from rsvlm_core.localize.scoring import NODATA, LabelledBlock, Scored, ScorePlan
 from rsvlm_core.localize.source import ArrayImage
 from rsvlm_core.localize.threshold import Threshold
 from rsvlm_core.model.encoder import Encoder, Float32, UInt8
+from rsvlm_core.pipelines.halted import Halted
 from rsvlm_core.pipelines.masks import Ground, mask_frame, own_values, ranked
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from rsvlm_core.scratch import scratch
@@ -48,12 +50,15 @@ class SegmentResult:
             text was found).
         seconds: Wall time.
         failed: Places that could not be read, one line each.
+        finished: Share of the area that they are of (of several rasters, the mean): 1, unless what a stopped run has
+            finished was asked for.
     """
 
     masks: gpd.GeoDataFrame
     threshold: dict[str, float]
     seconds: float
     failed: list[str] = field(default_factory=list)
+    finished: float = 1.0
 
 
 class ArraySegmentation(NamedTuple):
@@ -117,6 +122,7 @@ def segment(
     gsd: float | Sequence[float] | None = None, bands: Sequence[int] | None = None, mask_raster: Path | None = None,
     scores: Path | None = None, cosines: Path | None = None, simplify_m: float | None = None, orthogonal: bool = False,
     window_px: int | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
+    halted: Halted | None = None, only_finished: bool = False,
 ) -> SegmentResult:
     """Find what texts name, as polygons. Each pixel takes the text that fits best, or none.
 
@@ -140,12 +146,16 @@ def segment(
         window_px: Side of a window in pixels that the model sees; None for what suits it.
         progress: Told of windows and blocks done.
         should_stop: Polled between batches.
+        halted: Keeps the scores when the run is stopped, and has those of a run that was; None keeps none.
+        only_finished: Whether to score no more, but to outline what the stopped run in `halted` has finished: the
+            upper part of the area. An automatic threshold is then that part's.
 
     Raises:
-        UsageError: Nothing to look for, an extent that misses every raster, several rasters and one output raster.
+        UsageError: Nothing to look for, an extent that misses every raster, several rasters and one output raster; or
+            nothing is finished.
         RasterError: A raster cannot be used.
         OutputError: An output raster cannot be written.
-        Stopped: The user stopped; nothing is written.
+        Stopped: The user stopped; nothing is written. What `halted` has is told.
     """
     started = time.monotonic()
     if not sources:
@@ -162,42 +172,67 @@ def segment(
             check_raster_out(out)
     predictor = load_predictor() if refine == "sam" else None  # before the work, not after it
     prompts = Prompts.of(texts, encoder)
+    keeper = Halted() if halted is None else halted
+    keeper.begin((
+        [_state(source) for source in sources], prompts.texts, encoder.info.id, encoder.info.sha256, str(extent),
+        method, _scales(gsd), None if bands is None else tuple(bands), window_px))
     found: list[gpd.GeoDataFrame] = []
     decisions: list[list[Threshold]] = []
     failed: list[str] = []
     crs: CRS | None = None
     missed: tuple[str, str] | None = None
-    for i, source in enumerate(sources):
-        with Raster.open(source, bands=bands) as raster:
-            first = crs is None
-            crs = crs or raster.crs
-            geometry = None if extent is None else as_geometry(extent)
-            if geometry is not None and not first:
-                geometry = _reproject(geometry, crs, raster.crs)
-            if geometry is not None and geometry.intersection(raster.footprint).area == 0:
-                missed = outside(geometry, raster.footprint.bounds, raster.source)
-                continue
-            task = _Task(
-                raster, prompts, encoder, geometry, threshold, refine, min_area_m2, method, _scales(gsd), mask_raster,
-                scores, cosines, simplify_m, orthogonal, window_px,
-                _share(progress, i, len(sources)), should_stop, predictor,
-            )  # fmt: skip
-            masks, thresholds, trouble = task.run()
-            found.append(masks if first else masks.to_crs(crs))
-            decisions.append(thresholds)
-            failed += [f"{raster.source}: {line}" for line in trouble]
-    if missed is not None and not decisions:
-        raise UsageError(*missed)
-    assert crs is not None
+    try:
+        for i, source in enumerate(sources):
+            with Raster.open(source, bands=bands) as raster:
+                first = crs is None
+                crs = crs or raster.crs
+                geometry = None if extent is None else as_geometry(extent)
+                if geometry is not None and not first:
+                    geometry = _reproject(geometry, crs, raster.crs)
+                if geometry is not None and geometry.intersection(raster.footprint).area == 0:
+                    missed = outside(geometry, raster.footprint.bounds, raster.source)
+                    continue
+                if only_finished and not keeper.finished(i):
+                    continue
+                task = _Task(
+                    i, keeper, raster, prompts, encoder, geometry, threshold, refine, min_area_m2, method,
+                    _scales(gsd), mask_raster, scores, cosines, simplify_m, orthogonal, window_px,
+                    _share(progress, i, len(sources)), should_stop, predictor, only_finished,
+                )  # fmt: skip
+                masks, thresholds, trouble = task.run()
+                found.append(masks if first else masks.to_crs(crs))
+                decisions.append(thresholds)
+                failed += [f"{raster.source}: {line}" for line in trouble]
+                if halted is None:
+                    keeper.forget()
+        if missed is not None and not decisions:
+            raise UsageError(*missed)
+        if only_finished and not decisions:
+            raise UsageError("Nothing of it is finished.", "Segment it again.")
+        assert crs is not None
+    except Stopped as stop:
+        if halted is not None:
+            stop.finished = keeper.share(len(sources))
+        else:
+            keeper.forget()
+        raise
+    except BaseException:
+        keeper.forget()
+        raise
+    share = keeper.share(len(sources)) if only_finished else 1.0
+    if not only_finished:
+        keeper.forget()
     masks = ranked(found, crs)
     masks.attrs["texts"] = list(prompts.texts)  # their order, which gives their colours
-    return SegmentResult(masks, _mean_thresholds(prompts, decisions), time.monotonic() - started, failed)
+    return SegmentResult(masks, _mean_thresholds(prompts, decisions), time.monotonic() - started, failed, share)
 
 
 @dataclass
 class _Task:
     """One raster."""
 
+    number: int
+    keeper: Halted
     raster: Raster
     prompts: Prompts
     encoder: Encoder
@@ -216,6 +251,7 @@ class _Task:
     progress: Progress
     should_stop: ShouldStop
     predictor: Predictor | None
+    only_finished: bool
 
     def run(self) -> tuple[gpd.GeoDataFrame, list[Threshold], list[str]]:
         """Masks on the ground, not ranked yet, the decisions, and what could not be read."""
@@ -229,9 +265,12 @@ class _Task:
         )
         area = None if self.extent is None else raster.window(self.extent)
         try:
-            scored = Scored(raster, raster.gsd_m, self.prompts, self.encoder, plan, folder, area)
+            scored = self.keeper.get(self.number, raster, lambda kept: Scored(
+                raster, raster.gsd_m, self.prompts, self.encoder, plan, kept, area))
         except UsageError as error:
             raise UsageError(f"{raster.source}: {error.message}", error.remedy) from error
+        if self.only_finished:
+            scored = scored.upper()
         # Labelling a block costs about as much as a few windows.
         total, blocks = scored.windows + 4 * scored.count_blocks(BLOCK), 0
 
@@ -243,7 +282,8 @@ class _Task:
             edges = "none" if self.refine == "none" else "edges"
             return scored.blocks(thresholds, edges, BLOCK, None if self.extent is None else self._inside)
 
-        scored.run(step)
+        if not self.only_finished:
+            scored.run(step)
         thresholds = scored.thresholds(self.threshold)
         source = labelled()
         if self.predictor is not None:
@@ -265,7 +305,7 @@ class _Task:
                 blocks += 1
                 step(scored.windows + 4 * blocks)
             masks = self._masks(collector, scored, plan)
-        return masks, thresholds, list(scored.failed)
+        return masks, thresholds, list(dict.fromkeys(scored.failed))  # a block may have been read twice
 
     def _inside(self, window: Window) -> NDArray[np.bool_]:
         shape = (int(window.height), int(window.width))
@@ -303,6 +343,15 @@ def _scales(gsd: float | Sequence[float] | None) -> tuple[float, ...] | None:
     if gsd is None:
         return None
     return (float(gsd),) if isinstance(gsd, (int, float)) else tuple(float(g) for g in gsd)
+
+
+def _state(source: str) -> tuple[str, int, int]:
+    """A raster, and what tells that its file is another one now."""
+    try:
+        found = os.stat(source)
+    except (OSError, ValueError):  # an address
+        return source, 0, 0
+    return source, found.st_size, found.st_mtime_ns
 
 
 def _share(progress: Progress, i: int, count: int) -> Progress:

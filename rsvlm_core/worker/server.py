@@ -13,6 +13,7 @@ from typing import BinaryIO
 from rsvlm_core import __version__, jobs, journal
 from rsvlm_core.errors import RsvlmError, Stopped
 from rsvlm_core.jobs.encoders import Encoders
+from rsvlm_core.jobs.halts import Halts
 from rsvlm_core.jobs.searches import Searches
 from rsvlm_core.worker.hello import greeting
 from rsvlm_core.worker.protocol import PROTOCOL, Channel, Id, Malformed, Request, requests
@@ -33,7 +34,7 @@ class Server:
 
     def __init__(self, stdin: BinaryIO, channel: Channel, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._stdin, self._channel, self._heartbeat_s = stdin, channel, heartbeat_s
-        self._encoders, self._searches = Encoders(), Searches()
+        self._encoders, self._searches, self._halts = Encoders(), Searches(), Halts()
         self._waiting: queue.Queue[Request | None] = queue.Queue(QUEUE)
         self._lock = threading.Lock()
         self._current: Request | None = None
@@ -53,6 +54,7 @@ class Server:
         while (request := self._waiting.get()) is not None and not self._ending.is_set():
             self._run(request)
         self._ending.set()
+        self._halts.close()
 
     def log(self, level: str, text: str) -> None:
         """Tell the client something that is no result."""
@@ -143,6 +145,8 @@ class Server:
             if skip:
                 raise Stopped("Stopped before it began.")
             self._channel.send("result", request.id, op=request.op, result=self._result(request))
+        except Stopped as error:
+            self._error(request.id, error.code, error.message, error.remedy, finished=error.finished)
         except RsvlmError as error:
             self._error(request.id, error.code, error.message, error.remedy)
         except MemoryError:
@@ -176,11 +180,11 @@ class Server:
         def finished(kind: str, path: Path) -> None:
             self._channel.send("partial", request.id, kind=kind, path=str(path))
 
-        context = jobs.Context(self._encoders, progress, self._stop.is_set, finished, self._searches)
+        context = jobs.Context(self._encoders, progress, self._stop.is_set, finished, self._searches, self._halts)
         with journal.told(request.op, request.params):
             result = jobs.job(request.op)(jobs.Params(request.params), context)
             journal.report(result)
         return result
 
-    def _error(self, to: Id, code: str, message: str, remedy: str, trace: str = "") -> None:
-        self._channel.send("error", to, code=code, message=message, remedy=remedy, traceback=trace)
+    def _error(self, to: Id, code: str, message: str, remedy: str, trace: str = "", **more: object) -> None:
+        self._channel.send("error", to, code=code, message=message, remedy=remedy, traceback=trace, **more)

@@ -93,10 +93,13 @@ def test_an_index_that_is_older_than_its_raster_is_told(dock, until, window):
 
 
 @pytest.mark.parametrize("work, kept", [
-    ("search", "is kept; the same again goes on"), ("outline", "Nothing was written"),
+    ("search", "is kept; the same again goes on"), ("outline", "% of the area is finished. What was looked at is"),
     ("index", "is kept; the same again goes on"), ("answer", "Nothing was written")])
 @pytest.mark.parametrize("child", ["slow", "stubborn"])
 def test_cancel_says_what_is_kept(dock, until, window, monkeypatch, work, kept, child):
+    from search_imagery_by_text import session
+
+    monkeypatch.setattr(session, "LINGER_S", 1.0)
     monkeypatch.setenv("RSVLM_FAKE", "slow" if child == "slow" else "")
     if work == "search":
         dock.search.text.lineEdit().setText(child)
@@ -114,7 +117,33 @@ def test_cancel_says_what_is_kept(dock, until, window, monkeypatch, work, kept, 
     until(lambda: dock.progress.bar.value() > 3)
     dock.progress.cancel.click()
     until(lambda: not dock._session.busy, 10)
+    if (work, child) == ("outline", "stubborn"):
+        kept = "Nothing was written"  # what it had scored goes with it
+        until(lambda: kept in window.words(), 10)
     assert kept in window.words() and not results()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_search_goes_on_after_outlines_that_do_not_stop(dock, until, window, runs, monkeypatch, dies):
+    """They are waited for a while, since what is finished lies in their child; then it is ended."""
+    from search_imagery_by_text import session
+
+    monkeypatch.setattr(session, "LINGER_S", 100.0 if dies else 1.0)
+    dock.outline.text.setText("stubborn")
+    dock.outline.button.click()
+    until(lambda: dock.progress.bar.value() > 3)
+    pid = dock._session._worker.process.processId()
+    dock.progress.cancel.click()
+    until(lambda: not dock._session.busy, 10)
+    assert runs(pid)
+    monkeypatch.setenv("RSVLM_FAKE", "")
+    dock.search.text.lineEdit().setText("houses")
+    dock.search.button.click()
+    if dies:
+        os.kill(pid, 9)
+    until(lambda: not dock._session.busy)
+    assert ("has ended" in window.words()) == dies and len(results()) == (not dies)
+    until(lambda: not runs(pid), 10)
 
 
 @pytest.mark.parametrize("ask", ["search", "index", "outline"])

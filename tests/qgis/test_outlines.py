@@ -1,11 +1,14 @@
 """Outlining in the panel: thresholds, review, undo, appending; offscreen, against the fake engine."""
 
 import os
+import time
+from pathlib import Path
 
 import pytest
 from driving import assert_it_does_not_stand_still, results, shown
 from qgis.core import QgsProject, QgsRectangle
 from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import QPushButton
 
 
 def outline(dock, until, text="building; road"):
@@ -100,6 +103,90 @@ def test_what_the_kept_scores_cannot_answer_is_asked_afresh(dock, until, monkeyp
     assert [request.op for request in sent] == ["segment", "segment", "segment", "polygons"]
     assert sent[-1].params["min_area_m2"] == 20
     assert not os.path.exists(first["scores"]) and not os.path.exists(first["cosines"])  # the disk is not filled
+
+
+def cancelled(dock, until, text, done):
+    """Begin outlines and cancel them when so many steps are done; seconds until the panel is free."""
+    dock.outline.text.setText(text)
+    dock.outline.button.click()
+    until(lambda: dock.progress.bar.value() >= done or not dock._session.busy)
+    begun = time.monotonic()
+    dock.progress.cancel.click()
+    until(lambda: not dock._session.busy)
+    return time.monotonic() - begun
+
+
+def offered(window):
+    """The button in the message that shows now."""
+    return next(button for button in window.bar.currentItem().findChildren(QPushButton) if "part" in button.text())
+
+
+def test_cancel_keeps_the_outlines_before_and_offers_those_that_are_finished(dock, until, window, monkeypatch):
+    before = outline(dock, until)
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    assert cancelled(dock, until, "slow; road", 40) < 1.2
+    assert results() == [before] and shown(before) and dock.outline._layer is before
+    assert "of the area is finished. What was looked at is kept; the same again goes on from there." in window.words()
+    button = offered(window)
+    dock.search.text.lineEdit().setText("slow")
+    dock.search.button.click()
+    button.click()
+    assert "A search is under way." in window.words() and len(window.bar.items()) == 2, "the offer stays"
+    dock.progress.cancel.click()
+    until(lambda: not dock._session.busy)
+    button.click()
+    until(lambda: not dock._session.busy)
+    part = next(layer for layer in results() if layer is not before)
+    assert sent[-1].params == {**sent[0].params, "finished": True}
+    assert part.name() == "Outlines: slow; road (only 40 % finished)" and part.featureCount() == 12
+    assert "Finished part: 40 %" in part.metadata().abstract() and not shown(before)
+    assert "Only 40 % of the area was finished: the rest is missing" in window.words()
+    dock.outline.threshold.setValue(40)
+    dock.outline.button.click()  # the whole is asked for, not a part cut anew
+    assert sent[-1].op == "segment" and "finished" not in sent[-1].params
+
+
+def test_a_finished_part_is_not_offered_in_another_project(dock, until, window, raster_file):
+    dock.outline.text.setText("slow")
+    dock.outline.button.click()
+    until(lambda: dock.progress.bar.value() > 20)
+    QgsProject.instance().clear()
+    until(lambda: not dock._session.busy)
+    assert not any("part" in button.text() for item in window.bar.items() for button in item.findChildren(QPushButton))
+
+
+@pytest.mark.real
+def test_the_real_engine_outlines_what_is_finished_and_goes_on(engine, dock, until, window, monkeypatch, real_python,
+                                                             barnarp, tmp_path):
+    from qgis.core import QgsRasterLayer
+    from search_imagery_by_text import backend
+
+    monkeypatch.setattr(backend, "folder", lambda: str(Path(__file__).resolve().parents[2]))
+    monkeypatch.setenv("RSVLM_PYTHON", real_python)
+    layer = QgsRasterLayer(str(barnarp), "barnarp")
+    QgsProject.instance().addMapLayer(layer)
+    dock.layer.setLayer(layer)
+    took = cancelled(dock, until, "building; road", 40)
+    assert took < 1.2
+    until(lambda: "of the area is finished" in window.words(), 20)  # it may have to end a look at a busy processor
+    assert [one for one in results() if one.name() != "barnarp"] == []
+    total, done = dock.progress.bar.maximum(), dock.progress.bar.value()
+    offered(window).click()
+    until(lambda: not dock._session.busy, 300)
+    part = next(one for one in results() if "finished)" in one.name())
+    share = dock.outline._kept and QgsRasterLayer(dock.outline._kept["scores"]).height() / layer.height()
+    assert 0 < share < 1 and part.featureCount() > 0
+    assert part.extent().yMinimum() >= layer.extent().yMaximum() - (share + 0.01) * layer.extent().height()
+    assert f"Finished part: {int(100 * share)} %" in part.metadata().abstract()
+    first = []
+    dock._session.progressed.connect(lambda at, of, unit, left: first.append(at))
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy, 600)
+    assert first[0] >= min(done, total) - 1, "it goes on, and does not begin again"
+    whole = [one for one in results() if one.name() == "Outlines: building; road"]
+    assert len(whole) == 1 and whole[0].extent().yMinimum() < part.extent().yMinimum()
 
 
 def test_outlines_are_discarded_undone_and_saved(dock, until):
