@@ -13,6 +13,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 
 from rsvlm_core.errors import ModelError, UsageError
 from rsvlm_core.imagery.raster import Extent
@@ -137,7 +138,7 @@ def ask(
     if route == "caption":
         return _from_captions(asked, views, encoder, progress, should_stop)
     if asked.kind in _MEASURED:
-        found = outlines_of(views, extent, asked.subjects, encoder, progress, should_stop)
+        found = _measured(asked, views, extent, encoder, progress, should_stop)
         verdict = program.run(asked, found, views)
         return Answer(verdict.text, verdict.confidence, asked.kind, len(views.images), value=verdict.value,
                       evidence=found)
@@ -149,6 +150,25 @@ def ask(
         found = outlines_of(views, extent, asked.subjects, encoder, progress, should_stop)
         places = found if len(found) else places
     return Answer(answer[0], answer[1], asked.kind, len(views.images), evidence=places)
+
+
+def _measured(
+    asked: Question, views: Views, extent: Extent | None, encoder: Encoder, progress: Progress, should_stop: ShouldStop
+) -> gpd.GeoDataFrame:
+    """Outlines of the subjects, drawn in competition; a relation's subject that lost every place is drawn alone.
+
+    Whoever asks whether the bus is left of the cars has seen both: that cars fit better everywhere does not mean that
+    there is no bus.
+    """
+    found = outlines_of(views, extent, asked.subjects, encoder, progress, should_stop)
+    if asked.kind != "relation":
+        return found
+    for subject in asked.subjects:
+        if not (found["text"] == subject).any():
+            alone = outlines_of(views, extent, [subject], encoder, progress, should_stop)
+            found = pd.concat([found, alone], ignore_index=True) if len(found) and len(alone) else (
+                found if len(found) else alone)
+    return found
 
 
 def _seen(asked: Question, vectors: Float32, encoder: Encoder) -> tuple[tuple[str, float, str], Float32]:

@@ -19,6 +19,7 @@ from rsvlm_core.pipelines.views import Views
 
 _NEAR = 0.1  # of the place's longer side: what is no further apart is near
 _COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
+_OPPOSITE = {"north": "south", "south": "north", "east": "west", "west": "east"}
 _MIDDLE = 0.2  # of half the place's side: this near the middle has no direction
 
 
@@ -87,7 +88,11 @@ def _related(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame, asked: Question,
     dx, dy = a.centroid.x - b.centroid.x, a.centroid.y - b.centroid.y
     towards = {"north": dy, "south": -dy, "east": dx, "west": -dx}[asked.relation]
     verdict = "Yes" if towards > 0 else "No"
-    return Verdict(f"{verdict}: {subject} lies to the {_compass(dx, dy)} of {other}.", sure)
+    mainly = _compass(dx, dy)
+    # a yes to "north of" may rest on a place that is mainly to the west
+    also = next((w for w in (asked.relation, _OPPOSITE[asked.relation]) if w in mainly), "")
+    partly = "" if also else f", a little to the {asked.relation if towards > 0 else _OPPOSITE[asked.relation]}"
+    return Verdict(f"{verdict}: {subject} lies to the {mainly} of {other}{partly}.", sure)
 
 
 def _sure(frame: gpd.GeoDataFrame) -> float:

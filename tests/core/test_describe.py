@@ -109,6 +109,9 @@ def test_unreadable_everywhere(scene: str, monkeypatch: pytest.MonkeyPatch) -> N
         ("Is there a blue lake left of the green field?", "relation", "No: blue lake lies to the"),
         ("Is there a blue lake near the green field?", "relation", "Yes: the nearest are "),
         ("Is the blue lake within the green field?", "relation", "Yes: 65% of blue lake"),
+        ("Is the green field above the blue lake?", "relation", "Yes: green field lies to the north-west of blue lake."),
+        ("Is the blue sea near the blue lake?", "relation", "Yes: the nearest are 0 m apart."),
+        ("Is the red car near the blue lake?", "relation", "No: there is no sign of red car."),
         ("Is the blue lake next to a red car?", "relation", "No: there is no sign of red car."),
         ("What is here?", "what", "A green place. Most likely"),
     ],
@@ -163,6 +166,26 @@ def test_answers_from_captions_alone(scene: str, question: str, begins: str) -> 
     silent.info = replace(silent.info, can_caption=False)
     with pytest.raises(ModelError, match="cannot write captions"):
         ask(scene, question, silent, route="caption")
+
+
+def test_a_relation_says_what_a_yes_rests_on(make_raster: Make) -> None:
+    """What lies mainly to the west lies a little to the north as well: a yes to "above" says so."""
+    picture = np.empty((256, 256, 3), np.uint8)
+    picture[:] = COLOURS["grey"]
+    picture[96:160, 16:80], picture[112:176, 160:224] = COLOURS["red"], COLOURS["blue"]
+    path = str(make_raster(picture, "two.tif"))
+    above = ask(path, "Is the red roof above the blue lake?", FakeEncoder())
+    assert above.text == "Yes: red roof lies to the west of blue lake, a little to the north."
+    below = ask(path, "Is the red roof below the blue lake?", FakeEncoder())
+    assert below.text == "No: red roof lies to the west of blue lake, a little to the north."
+    assert ask(path, "Is the red roof left of the blue lake?", FakeEncoder()).text == (
+        "Yes: red roof lies to the west of blue lake.")
+
+
+def test_a_relation_of_what_competes_for_the_same_places(scene: str) -> None:
+    """Two names of one thing: the one that fits no better is outlined alone, not said to be missing."""
+    answer = ask(scene, "Is the blue sea near the blue lake?", FakeEncoder())
+    assert answer.value == 0 and set(answer.evidence["text"]) == {"blue sea", "blue lake"}
 
 
 def test_a_route_that_is_none(scene: str) -> None:

@@ -2,8 +2,9 @@
 
 A word's places are a grid of its share of each cell, from boxes (their middles) or from a mask. What is asked must be
 beyond doubt: of four pairs of places in five one word's lies on the same side of the other's; nine tenths of a word
-lie in one half. Yes and no are asked in the same words: which of two words comes first, and how a side is named, is
-drawn for each question, and the answers take turns. What is near is not asked: too few labelled things lie far apart.
+lie in one half, away from the middle. Yes and no are asked in the same words: which of two words comes first, and how
+a side is named, is drawn for each question, and the answers take turns. What is near is not asked: too few labelled
+things lie far apart.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _LEAST_SHARE = 0.02  # of the image, that a mask's word covers at least: less ma
 _SAME_SIDE = 0.8  # of all pairs of places
 _LEAST_GAP = 0.1  # of the image's side, between the means
 _IN_HALF = 0.9  # of all places
+_OFF_MIDDLE = 0.15  # of the image's side, the mean
 _OPPOSITE = {"west": "east", "east": "west", "north": "south", "south": "north"}
 _SAID = {
     "west": ("to the left of", "west of"), "east": ("to the right of", "east of"),
@@ -116,9 +118,14 @@ def _sides(a: Grid, b: Grid) -> list[str]:
 
 
 def _halves(grid: Grid) -> list[str]:
+    """In which halves it lies; not where it is near the middle, or so far along the other axis that one names that."""
+    along = [grid.sum(axis=axis) / grid.sum() for axis in (0, 1)]
+    offsets = [float(p @ (np.arange(CELLS) + 0.5)) / CELLS - 0.5 for p in along]
     found = []
-    for axis, (low, high) in enumerate((("west", "east"), ("north", "south"))):
-        share = float(grid.sum(axis=axis)[: CELLS // 2].sum() / grid.sum())
-        if not 1 - _IN_HALF < share < _IN_HALF:
-            found.append(low if share >= _IN_HALF else high)
+    for p, own, other, (low, high) in zip(
+        along, offsets, offsets[::-1], (("west", "east"), ("north", "south")), strict=True
+    ):
+        share = float(p[: CELLS // 2].sum())
+        if max(share, 1 - share) >= _IN_HALF and abs(own) >= max(_OFF_MIDDLE, abs(other) / 2):
+            found.append(low if own < 0 else high)
     return found
