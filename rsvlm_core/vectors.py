@@ -150,18 +150,19 @@ def _write_gpkg(gdf: gpd.GeoDataFrame, part: Path, layer: Layer, notes: dict[str
     else:
         qml = style.categorized_qml(_texts(gdf, notes), fields)
     _store_style(part, layer, qml)
-    _check_whole(part, layer, len(gdf), ("gpkg_rtree_index", *(["gpkg_metadata"] if notes else [])))
+    _check_whole(part, layer, gdf, ("gpkg_rtree_index", *(["gpkg_metadata"] if notes else [])))
 
 
-def _check_whole(gpkg: Path, layer: str, rows: int, extensions: Sequence[str]) -> None:
+def _check_whole(gpkg: Path, layer: str, gdf: gpd.GeoDataFrame, extensions: Sequence[str]) -> None:
     """See that everything is there: where a disk is full, GDAL leaves things out and only warns.
 
     Raises:
         sqlite3.Error: Something is missing or damaged.
     """
+    somewhere = len(gdf) - int(gdf.geometry.is_empty.sum())
     with closing(sqlite3.connect(gpkg)) as db:
         sound = db.execute("PRAGMA quick_check").fetchone() == ("ok",)
-        for table in (layer, f"rtree_{layer}_geom"):  # the names are ours
+        for table, rows in ((layer, len(gdf)), (f"rtree_{layer}_geom", somewhere)):  # the names are ours
             sound = sound and db.execute(f'SELECT count(*) FROM "{table}"').fetchone() == (rows,)  # noqa: S608 # nosec
         for extension in extensions:
             found = db.execute("SELECT count(*) FROM gpkg_extensions WHERE extension_name = ?", (extension,)).fetchone()

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from rsvlm_core.errors import SearchIndexError
 from rsvlm_core.index.maps import load_map
 from rsvlm_core.index.parts import read_outlines, read_table
 
@@ -20,6 +21,7 @@ Box = tuple[float, float, float, float]
 
 NAME = "places"
 # the four corners in longitude and latitude, in the outline's order; not a number where a tile has no place there
+LEAST_IMPOSSIBLE = (541.0, 91.0)  # degrees; an outline across the antimeridian may go once around
 PLACE: np.dtype[Any] = np.dtype([("gsd_m", "<f8"), ("corners", "<f8", (4, 2))])
 
 
@@ -35,6 +37,7 @@ class Places:
     """
 
     def __init__(self, folder: Path, parts: Sequence[Path]) -> None:
+        self._file = folder / f"{NAME}.npy"
         self._map, rows = load_map(folder, NAME, parts, PLACE, (), _read)
         self._ends = np.cumsum(rows, dtype=np.int64)
 
@@ -42,8 +45,15 @@ class Places:
         return len(self._map)
 
     def outlines(self, rows: Ints) -> NDArray[np.object_]:
-        """[n] polygons in longitude and latitude; empty ones where a tile has no place there."""
-        return outlines(self._map["corners"][rows])
+        """[n] polygons in longitude and latitude; empty ones where a tile has no place there.
+
+        Raises:
+            SearchIndexError: A number is no longitude or latitude.
+        """
+        corners = np.asarray(self._map["corners"][rows])
+        if (np.abs(corners) > LEAST_IMPOSSIBLE).any():
+            raise SearchIndexError(f"{self._file} is damaged.", "Delete that file: it is made anew.")
+        return outlines(corners)
 
     def gsds(self, rows: Ints) -> Floats:
         """[n] metres per pixel."""
@@ -80,6 +90,9 @@ def outlines(corners: Floats) -> NDArray[np.object_]:
     if there.any():
         rings = np.asarray(corners)[there]
         made[there] = shapely.polygons(np.concatenate([rings, rings[:, :1]], axis=1))
+    # A tile may lie across itself: around a pole, or where a number on the disk has changed. GEOS cuts no such shapes.
+    crossed = ~shapely.is_valid(made)
+    made[crossed] = shapely.convex_hull(made[crossed])
     return made
 
 

@@ -75,6 +75,14 @@ def test_places_are_those_of_the_rows(scene: str, make_raster: Make, tmp_path: P
     assert len(index.places.near((0.0, 0.0, 1.0, 1.0))) == 0
 
 
+def test_an_outline_that_lies_across_itself_can_be_cut_all_the_same() -> None:
+    """As around a pole, or after a flipped bit: GEOS refuses to cut a crossed shape."""
+    square = [[0, 0], [1, 0], [1, 1], [0, 1]]
+    crossed, right = places.outlines(np.array([[[0, 0], [1, 1], [1, 0], [0, 1]], square], dtype=float))
+    assert crossed.is_valid and shapely.intersection(crossed, right).area == 1
+    assert shapely.get_coordinates(right)[:4].tolist() == square
+
+
 def test_places_without_coordinates() -> None:
     shapes = np.array([shapely.box(0, 0, 1, 1), shapely.Polygon(), shapely.Point(0, 0).buffer(1)], dtype=object)
     corners = places.corners_of(shapes)
@@ -110,3 +118,17 @@ def test_lists_are_made_and_used_from_some_size_on(
     assert asked == [5] and len(rows[0]) == len(exact[0]) == 5 and (rows[0] < 9).all()
     (out / "parts" / "part-00001.parquet").unlink()
     assert open_index(out, None).approximate is None, "lists of other parts"
+
+
+def test_a_place_that_cannot_be_is_a_damaged_file(scene: str, tmp_path: Path) -> None:
+    build([scene], tmp_path / "x.rsindex")
+    kept = tmp_path / "x.rsindex" / "places.npy"
+    data = bytearray(kept.read_bytes())
+    data[-1] ^= 0x01  # in the exponent of the last latitude
+    kept.write_bytes(data)
+    index = open_index(tmp_path / "x.rsindex", None)
+    with pytest.raises(SearchIndexError, match=r"places\.npy is damaged"):
+        index.places.outlines(np.arange(len(index)))
+    kept.unlink()
+    index = open_index(tmp_path / "x.rsindex", None)
+    assert shapely.is_valid(index.places.outlines(np.arange(len(index)))).all()

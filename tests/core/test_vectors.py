@@ -61,6 +61,15 @@ def test_no_result_is_a_valid_layer_with_all_fields(tmp_path: Path, layer: str, 
         assert str(got["rank"].dtype) == "int32" and str(got["score"].dtype) == "float64"
 
 
+@pytest.mark.parametrize("suffix", vectors.SUFFIXES)
+def test_a_tile_without_a_place_is_written_too(tmp_path: Path, suffix: str) -> None:
+    """Its outline may have no coordinates in the CRS of the rest; it has none in the spatial index either."""
+    want = frame()
+    want.loc[1, "geometry"] = shapely.Polygon()
+    got = read(write_vector(want, tmp_path / f"out{suffix}", "masks", NOTES), "masks")
+    assert [g is None or g.is_empty for g in got.geometry] == [False, True, False]
+
+
 def test_geopackage_is_version_1_2_with_types_and_one_place_for_everything(tmp_path: Path) -> None:
     out = write_vector(frame(), tmp_path / "masks.gpkg", "masks", NOTES)
     with closing(sqlite3.connect(out)) as db:
