@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable, Sequence
 from hashlib import sha256
 from typing import Any
 
+import numpy as np
+
 from rsvlm_core.model.encoder import Encoder, Float32, UInt8
 
 _BYTES = 128 * 2**20  # of arrays; the questions of an image follow each other
@@ -46,8 +48,7 @@ class Remembering:
         return list(self._once(("caption", prompt, _digest(images)), lambda: self._encoder.caption(images, prompt)))
 
     def _vectors(self, key: Hashable, compute: Callable[[], Float32]) -> Float32:
-        found: Float32 = self._once(key, compute)
-        return found.copy()  # what a caller does to it is forgotten
+        return np.array(self._once(key, compute), dtype=np.float32)  # a copy: what a caller does to it is forgotten
 
     def _once(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         if key not in self._known:

@@ -74,8 +74,9 @@ def positions(meta: Mapping[str, Any], rng: np.random.Generator, turn: int = 0) 
     for grids in (masked, boxed):
         for a, b in combinations(sorted(grids), 2):
             for side in _sides(grids[a], grids[b]):
-                verb = "Are" if names[a] != a else "Is", "Are" if names[b] != b else "Is"
-                made.append(_relation((names[a], names[b]), verb, side, "no" if (turn + len(made)) % 2 else "yes", rng))
+                verbs = "Are" if names[a] != a else "Is", "Are" if names[b] != b else "Is"
+                answer = "no" if (turn + len(made)) % 2 else "yes"
+                made.append(_relation((names[a], names[b]), verbs, side, answer, rng))
     for word, grid in (masked | boxed).items():
         verb = "are" if names[word] != word else "is"
         made += [Asked("where", f"Where {verb} the {names[word]}?", side) for side in _halves(grid)]
