@@ -170,12 +170,12 @@ def heatmap(source: str, text: str, out: str, **options: Any) -> Request:
 
 
 def segment(sources: Sequence[str], texts: Sequence[str], out: str, **options: Any) -> Request:
-    """Outlines in `out`; options `threshold refine extent min_area_m2 mask_raster scores cosines` and those of all."""
+    """Outlines in `out`; options of all, `threshold refine within min_area_m2 mask_raster scores cosines finished`."""
     return _request("segment", sources=list(sources), texts=_texts(texts), out=out, **options)
 
 
 def polygons(scores: str, cosines: str, thresholds: Sequence[float], out: str, **options: Any) -> Request:
-    """Outlines in `out` from the `scores` and `cosines` of an earlier `segment`, a threshold a text; `min_area_m2`."""
+    """Outlines in `out` from what an earlier `segment` kept, each text with its threshold; `min_area_m2 within`."""
     return _request("polygons", scores=scores, cosines=cosines, threshold=list(thresholds), out=out, **options)
 
 

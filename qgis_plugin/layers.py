@@ -11,7 +11,6 @@ from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsColorRampShader,
     QgsFillSymbol,
-    QgsGeometry,
     QgsGradientColorRamp,
     QgsGradientStop,
     QgsGraduatedSymbolRenderer,
@@ -96,16 +95,6 @@ def style_hits(layer: QgsVectorLayer, texts: Sequence[str] | None = None) -> Non
             for step, ((low, high), colour) in enumerate(zip(steps, SURE))
         ]))
     _label(layer, "rank")
-
-
-def keep_inside(layer: QgsVectorLayer, polygons: Sequence[QgsGeometry]) -> None:
-    """Take out of a result's file what meets none of some polygons, which are in the layer's CRS."""
-    union = QgsGeometry.unaryUnion(list(polygons))  # which the engine does not keep
-    engine = QgsGeometry.createGeometryEngine(union.constGet())
-    engine.prepareGeometry()
-    outside = [found.id() for found in layer.getFeatures() if not engine.intersects(found.geometry().constGet())]
-    layer.dataProvider().deleteFeatures(outside)
-    layer.reload()
 
 
 def style_masks(layer: QgsVectorLayer, texts: Sequence[str] | None = None) -> None:

@@ -258,11 +258,10 @@ class SearchDock(QgsDockWidget):
             scores, cosines = ("" if others else layers.result_path(settings.scratch_folder(), kind, words, ".tif")
                                for kind in ("scores", "cosines"))
             request = self.outline.request(
-                [source, *others], self._extent(layer), out, scores, cosines, **self._common())
-            inside = self.where.polygons(layer.crs())
+                [source, *others], self._extent(layer), self.where.within(), out, scores, cosines, **self._common())
 
             def shown(request: Request) -> Done:
-                return lambda result: self.results.show_masks(layer, request, result, inside)
+                return lambda result: self.results.show_masks(layer, request, result)
 
             self._run(request, tr("Outlining “{}”…").format(words), shown(request), shown)
 

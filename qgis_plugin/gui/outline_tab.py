@@ -7,7 +7,14 @@ from collections import Counter
 from html import escape
 from typing import Any
 
-from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer, QgsVectorLayerUtils
+from qgis.core import (
+    QgsFeature,
+    QgsFeatureIterator,
+    QgsFeatureRequest,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtCore import Qt, QTimer, pyqtSignal
 from qgis.PyQt.QtGui import QKeySequence
 from qgis.PyQt.QtWidgets import (
@@ -35,6 +42,7 @@ from .append_dialog import AppendDialog
 from .hits_view import ACCEPTED, Hit, HitsView, QShortcut, read_hits
 
 REFINEMENTS = ("none", "edges", "sam")
+SLICE = 1000  # features read at once: a few milliseconds
 
 
 class OutlineTab(QWidget):
@@ -58,6 +66,7 @@ class OutlineTab(QWidget):
         self._kept: dict[str, Any] = {}  # what the last full run was asked: its scores serve other thresholds
         self._previews: list[str] = []
         self._texts: list[str] = []
+        self._counting: QgsFeatureIterator | None = None
 
         self.text = QLineEdit()
         self.text.setPlaceholderText(tr("What to outline: building; road; tree"))
@@ -161,7 +170,8 @@ class OutlineTab(QWidget):
 
     # asking
     def request(
-        self, rasters: list[str], extent: list[float] | None, out: str, scores: str, cosines: str, **common: Any
+        self, rasters: list[str], extent: list[float] | None, within: str | None, out: str, scores: str, cosines: str,
+        **common: Any,
     ) -> Request:
         """What the boxes describe: a segmentation, or its kept scores cut anew where only the threshold is another.
 
@@ -173,12 +183,13 @@ class OutlineTab(QWidget):
         wanted = jobs.segment(
             rasters, texts, out, threshold="auto" if self.automatic.isChecked() else limits[0] / 100 if limits else 0.5,
             refine=REFINEMENTS[self.refine.currentIndex()],
-            min_area_m2=self.smallest.value() or None, extent=extent, scores=scores, cosines=cosines, **common)
+            min_area_m2=self.smallest.value() or None, extent=extent, within=within, scores=scores,
+            cosines=cosines, **common)
         if self._serves(wanted):
             return jobs.polygons(
                 self._kept["scores"], self._kept["cosines"],
                 [self._limits.get(text, self.threshold.value()) / 100 for text in texts], out,
-                min_area_m2=wanted.params.get("min_area_m2"))
+                min_area_m2=wanted.params.get("min_area_m2"), within=within)
         if len(limits) > 1 and not self.automatic.isChecked():
             raise BackendError(
                 tr("A new look at the imagery takes one threshold for all classes."),
@@ -190,10 +201,10 @@ class OutlineTab(QWidget):
         return list(request.params.get("texts") or self._kept.get("texts", []))
 
     def _serves(self, wanted: Request) -> bool:
-        """Whether the kept scores answer a request: all but threshold and least area is as it was."""
+        """Whether the kept scores answer a request: all that the scores depend on is as it was."""
         if wanted.params["threshold"] == "auto" or wanted.params["refine"] != "none":
             return False
-        free = {"threshold", "min_area_m2", "out", "scores", "cosines", "refine"}
+        free = {"threshold", "min_area_m2", "within", "out", "scores", "cosines", "refine"}
         asked, before = ({k: v for k, v in params.items() if k not in free} for params in (wanted.params, self._kept))
         files = [self._kept.get(name, "") for name in ("scores", "cosines")]
         return asked == before and all(os.path.exists(path) for path in files)
@@ -241,11 +252,35 @@ class OutlineTab(QWidget):
 
     def _show_summary(self) -> None:
         """How many outlines each class has, and at which threshold."""
+        self._counting = None
         if self._layer is None:
             return
         listed, found = len(self.view.places.hits), self._layer.featureCount()
-        counts = Counter(hit.text for hit in self.view.places.hits) if listed == found else Counter(
-            map(str, QgsVectorLayerUtils.getValues(self._layer, "text")[0]))
+        if listed == found:
+            self._say_counts(Counter(hit.text for hit in self.view.places.hits))
+        elif len(self._texts) == 1:
+            self._say_counts(Counter({self._texts[0]: found}))
+        else:
+            wanted = QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry)
+            wanted.setSubsetOfAttributes(["text"], self._layer.fields())
+            self._counting = self._layer.getFeatures(wanted)
+            self._count(self._counting, Counter())
+
+    def _count(self, features: QgsFeatureIterator, counts: Counter[str]) -> None:
+        """Count a slice of the features, so that many do not hold up the window, and say the sums at the end."""
+        if features is not self._counting or self._layer is None:
+            return  # others are counted by now
+        feature = QgsFeature()
+        for _ in range(SLICE):
+            if not features.nextFeature(feature):
+                self._counting = None
+                self._say_counts(counts)
+                return
+            counts[str(feature["text"])] += 1
+        QTimer.singleShot(0, lambda: self._count(features, counts))
+
+    def _say_counts(self, counts: Counter[str]) -> None:
+        listed, found = len(self.view.places.hits), self._layer.featureCount()
         more = "" if listed == found else "<br/>" + tr(
             "The {} surest of {} are listed here; the layer holds all.").format(listed, found)
         self.summary.setText("<br/>".join(
@@ -261,6 +296,7 @@ class OutlineTab(QWidget):
             self._layer.editingStarted.disconnect(self._state)
             self._layer.editingStopped.disconnect(self._reload)
             self._layer = None
+        self._counting = None
         self._end_preview()
         self._found, self._limits, self._accepted = {}, {}, set()
         self._show_threshold()
@@ -274,7 +310,7 @@ class OutlineTab(QWidget):
 
     def _lost(self) -> None:
         """The result layer was removed from the project."""
-        self._layer = None
+        self._layer = self._counting = None
         self.clear()
 
     def _state(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from qgis.core import QgsGeometry, QgsMapLayer, QgsProject, QgsRasterLayer
+from qgis.core import QgsMapLayer, QgsProject, QgsRasterLayer
 
 from .. import jobs, layers
 from ..protocol import Request
@@ -74,17 +74,13 @@ class Results:
         layers.add(QgsProject.instance(), layer, tr("Search: {}").format(name), on_top=False)
         self.search.show_heatmap(layer, request.params["text"], layers.id_of(raster))
 
-    def show_masks(
-        self, raster: QgsRasterLayer, request: Request, result: dict[str, Any], inside: Sequence[QgsGeometry] = ()
-    ) -> None:
-        """Outlines: a layer, and pictures for review; those that meet no polygon of `inside`, if any, are left out."""
+    def show_masks(self, raster: QgsRasterLayer, request: Request, result: dict[str, Any]) -> None:
+        """Outlines: a layer, and pictures for review."""
         texts = self.outline.texts_of(request)
         name, title = layers.name_of(raster), tr("Outlines: {}").format("; ".join(texts))
         if jobs.is_partial(result):
             title = tr("{} (only {} % finished)").format(title, jobs.percent(result["finished"]))
         layer = layers.open_vector(request.params["out"], title, self._about(name, request, result, texts))
-        if inside:
-            layers.keep_inside(layer, inside)
         layers.style_masks(layer, texts)
         self._newest("masks", layer, name)
         self.outline.show_result(layer, self._pictures(raster), result, request)

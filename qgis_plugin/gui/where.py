@@ -98,17 +98,6 @@ class WhereBox(QWidget):
         path = layers.result_path(settings.scratch_folder(), "within", "selected", ".gpkg")
         return sources.write_polygons(geometries, crs, path)
 
-    def polygons(self, to: QgsCoordinateReferenceSystem) -> list[QgsGeometry]:
-        """The selected polygons in `to` where these are chosen, else none.
-
-        Raises:
-            BackendError: Nothing is selected, or it has no place there.
-        """
-        if self.choice.currentIndex() != POLYGONS:
-            return []
-        geometries, crs = self._selected()
-        return [sources.shape_in_crs(geometry, crs, to) for geometry in geometries]
-
     def leave(self) -> None:
         """Take what is drawn off the map."""
         if self._tool is not None:

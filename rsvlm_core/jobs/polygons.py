@@ -17,7 +17,8 @@ def polygons(params: Params, context: Context) -> dict[str, object]:
     """Write polygons from the score rasters of an earlier `segment`; no model is loaded.
 
     Parameters: `scores` and `cosines` (.tif, both written by one `segment`), `threshold` (a number for all texts, or
-    one for each), `out` (.gpkg, .geojson, .parquet), and optionally `min_area_m2`.
+    one for each), `out` (.gpkg, .geojson, .parquet), and optionally `min_area_m2`, `within` (vector file with
+    polygons).
 
     Returns:
         As `segment` does.
@@ -25,6 +26,7 @@ def polygons(params: Params, context: Context) -> dict[str, object]:
     scores, cosines = params.required_text("scores"), params.required_text("cosines")
     out = required(vector_output(params))
     threshold, min_area_m2 = params.numbers("threshold", low=0.0), params.number("min_area_m2", 0.0)
+    within = params.text("within")
     params.done()
     if threshold is None:
         raise UsageError("threshold is missing.", "Give a number from 0 to 1, or one for each text.")
@@ -34,7 +36,7 @@ def polygons(params: Params, context: Context) -> dict[str, object]:
 
     started = time.monotonic()
     result = rethreshold(
-        Path(scores), Path(cosines), threshold, min_area_m2=min_area_m2,
+        Path(scores), Path(cosines), threshold, min_area_m2=min_area_m2, within=within,
         progress=context.progress, should_stop=context.should_stop,
     )
     model = str(result.masks["model"].iloc[0]) if len(result.masks) else ""

@@ -28,9 +28,10 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     """Write polygons of what texts name; each place takes the best text or none.
 
     Parameters: `sources` (rasters), `texts`, `out` (.gpkg, .geojson, .parquet), and optionally `threshold` ("auto"
-    or a number), `refine`, `extent`, `min_area_m2`, `method`, `gsd`, `bands`, `simplify_m` (0 keeps every corner),
-    `orthogonal`, `mask_raster` (.tif), `scores` (.tif), `cosines` (.tif), `overview` (.png), `model`, `device`;
-    `finished` (true) outlines what the same, stopped before, has finished, and looks at no more.
+    or a number), `refine`, `extent`, `within` (vector file with polygons; outlines that meet none are left out),
+    `min_area_m2`, `method`, `gsd`, `bands`, `simplify_m` (0 keeps every corner), `orthogonal`, `mask_raster` (.tif),
+    `scores` (.tif), `cosines` (.tif), `overview` (.png), `model`, `device`; `finished` (true) outlines what the same,
+    stopped before, has finished, and looks at no more.
 
     Returns:
         `masks` (at most 1000 of them: `rank, score, confidence, text, source, gsd, area_m2, mean_score, bbox`),
@@ -46,13 +47,15 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     refine = params.choice("refine", REFINEMENTS)
     method = params.text("method", "auto") or "auto"
     parse_method(method)
+    within = params.text("within")
     extent, min_area_m2, gsd = params.extent(), params.number("min_area_m2", 0.0), params.gsds("gsd")
     bands, simplify_m, orthogonal = params.bands(), params.number("simplify_m", 0.0), params.flag("orthogonal")
     only_finished = params.flag("finished")
     model = params.model()
     params.done()
     check_apart(
-        {"out": out, "mask_raster": mask_raster, "scores": scores, "cosines": cosines, "overview": overview}, sources
+        {"out": out, "mask_raster": mask_raster, "scores": scores, "cosines": cosines, "overview": overview},
+        [*sources, within],
     )
 
     from rsvlm_core.pipelines.segment import segment as run
@@ -61,8 +64,8 @@ def segment(params: Params, context: Context) -> dict[str, object]:
     encoder = context.encoders.get(*model)
     result = run(
         sources, texts, encoder,
-        threshold=threshold, refine=refine, extent=extent, min_area_m2=min_area_m2, method=method, gsd=gsd,
-        bands=bands, simplify_m=simplify_m, orthogonal=orthogonal, mask_raster=mask_raster, scores=scores,
+        threshold=threshold, refine=refine, extent=extent, within=within, min_area_m2=min_area_m2, method=method,
+        gsd=gsd, bands=bands, simplify_m=simplify_m, orthogonal=orthogonal, mask_raster=mask_raster, scores=scores,
         cosines=cosines,
         progress=context.progress, should_stop=context.should_stop,
         halted=None if context.halts is None else context.halts.get(), only_finished=only_finished,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
@@ -43,6 +44,14 @@ class Ground:
     gsd_m: float
     source: str
     model: str
+
+
+def meeting(masks: gpd.GeoDataFrame, region: shapely.Geometry | None) -> gpd.GeoDataFrame:
+    """The polygons that touch a region in their CRS; all where there is none."""
+    if region is None:
+        return masks
+    shapely.prepare(region)
+    return masks[shapely.intersects(masks.geometry.to_numpy(), region)]
 
 
 def own_values(labels: UInt8, confidence: Float32, cosine: Float32) -> Float32:

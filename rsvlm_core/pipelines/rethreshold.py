@@ -15,7 +15,8 @@ from rsvlm_core.errors import RasterError, UsageError
 from rsvlm_core.localize import polygons as outlines
 from rsvlm_core.localize.rasters import NO_SCORE
 from rsvlm_core.model.encoder import Float32
-from rsvlm_core.pipelines.masks import Ground, mask_frame, own_values, ranked
+from rsvlm_core.pipelines.masks import Ground, mask_frame, meeting, own_values, ranked
+from rsvlm_core.pipelines.regions import region_of
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 
 BLOCK = 1024  # pixels; two tiles of the score raster
@@ -40,7 +41,7 @@ class Rethresholded:
 
 def rethreshold(
     scores: Path, cosines: Path, threshold: float | Sequence[float], *, min_area_m2: float | None = None,
-    progress: Progress = silent, should_stop: ShouldStop = never,
+    within: str | Path | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> Rethresholded:
     """Each pixel takes the text of highest confidence among those above their threshold, or none.
 
@@ -51,6 +52,7 @@ def rethreshold(
         cosines: What `segment(cosines=...)` wrote in the same run.
         threshold: Confidence in 0..1, for all texts or one for each, in their order.
         min_area_m2: Smaller polygons are left out; None for two cells of the model's patch grid.
+        within: Vector file with polygons; outlines that meet none of them are left out.
         progress: Told of blocks.
         should_stop: Polled between blocks.
 
@@ -61,14 +63,14 @@ def rethreshold(
     """
     try:
         with rasterio.open(scores) as given, rasterio.open(cosines) as beside:
-            return _rethreshold(given, beside, threshold, min_area_m2, progress, should_stop)
+            return _rethreshold(given, beside, threshold, min_area_m2, within, progress, should_stop)
     except rasterio.errors.RasterioError as error:
         raise RasterError(f"The scores cannot be read ({error}).", "Segment again.") from error
 
 
 def _rethreshold(
     given: rasterio.DatasetReader, beside: rasterio.DatasetReader, threshold: float | Sequence[float],
-    min_area_m2: float | None, progress: Progress, should_stop: ShouldStop,
+    min_area_m2: float | None, within: str | Path | None, progress: Progress, should_stop: ShouldStop,
 ) -> Rethresholded:
     tags, texts = given.tags(), tuple(str(text) for text in given.descriptions)
     if tags.get("quantity") != "confidence" or beside.tags().get("quantity") != "cosine" or (
@@ -80,6 +82,7 @@ def _rethreshold(
         texts, given.transform, CRS.from_wkt(given.crs.to_wkt()), float(tags["pixel_m2"]), float(tags["cell_m"]) ** 2,
         float(tags["gsd_m"]), tags["source"], tags["model"],
     )
+    region = None if within is None else region_of(None, within, ground.crs)
     collector = outlines.RegionCollector(given.width, 2)
     rows, cols = range(0, given.height, BLOCK), range(0, given.width, BLOCK)
     done = 0
@@ -94,7 +97,7 @@ def _rethreshold(
             collector.add(row, col, labels, own_values(labels, confidence, cosine))
             done += 1
     progress(done, done, "blocks")
-    masks = ranked([mask_frame(collector, ground, min_area_m2=min_area_m2)], ground.crs)
+    masks = ranked([meeting(mask_frame(collector, ground, min_area_m2=min_area_m2), region)], ground.crs)
     masks.attrs["texts"] = list(texts)  # their order, which gives their colours
     return Rethresholded(
         masks, dict(zip(texts, map(float, limits), strict=True)), tags["model_sha256"], ground.source)

@@ -31,7 +31,8 @@ from rsvlm_core.localize.source import ArrayImage
 from rsvlm_core.localize.threshold import Threshold
 from rsvlm_core.model.encoder import Encoder, Float32, UInt8
 from rsvlm_core.pipelines.halted import Halted
-from rsvlm_core.pipelines.masks import Ground, mask_frame, own_values, ranked
+from rsvlm_core.pipelines.masks import Ground, mask_frame, meeting, own_values, ranked
+from rsvlm_core.pipelines.regions import region_of
 from rsvlm_core.progress import Progress, ShouldStop, check, never, silent
 from rsvlm_core.scratch import scratch
 
@@ -118,8 +119,9 @@ def segment_array(
 
 def segment(
     sources: Sequence[str], texts: Sequence[str], encoder: Encoder, *, threshold: str | float = "auto",
-    refine: str = "none", extent: Extent | None = None, min_area_m2: float | None = None, method: str = "auto",
-    gsd: float | Sequence[float] | None = None, bands: Sequence[int] | None = None, mask_raster: Path | None = None,
+    refine: str = "none", extent: Extent | None = None, within: str | Path | None = None,
+    min_area_m2: float | None = None, method: str = "auto", gsd: float | Sequence[float] | None = None,
+    bands: Sequence[int] | None = None, mask_raster: Path | None = None,
     scores: Path | None = None, cosines: Path | None = None, simplify_m: float | None = None, orthogonal: bool = False,
     window_px: int | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
     halted: Halted | None = None, only_finished: bool = False,
@@ -134,6 +136,7 @@ def segment(
         refine: "none"; "edges" draws outlines to the edges of the image; "sam" prompts a Segment Anything model.
         extent: xmin, ymin, xmax, ymax or a geometry in the CRS of the first raster; pixels whose centre lies outside
             take no part.
+        within: Vector file with polygons; outlines that meet none of them are left out.
         min_area_m2: Smaller polygons are left out; None for two cells of the model's patch grid.
         method: How patches are read from the model, one of `localize.methods.METHODS`.
         gsd: Metres per pixel at which the model looks, one or several (averaged); None for what suits raster and model.
@@ -181,11 +184,14 @@ def segment(
     failed: list[str] = []
     crs: CRS | None = None
     missed: tuple[str, str] | None = None
+    region: shapely.Geometry | None = None
     try:
         for i, source in enumerate(sources):
             with Raster.open(source, bands=bands) as raster:
                 first = crs is None
                 crs = crs or raster.crs
+                if first and within is not None:  # before the work, not after it
+                    region = region_of(None, within, crs)
                 geometry = None if extent is None else as_geometry(extent)
                 if geometry is not None and not first:
                     geometry = _reproject(geometry, crs, raster.crs)
@@ -200,7 +206,7 @@ def segment(
                     _share(progress, i, len(sources)), should_stop, predictor, only_finished,
                 )  # fmt: skip
                 masks, thresholds, trouble = task.run()
-                found.append(masks if first else masks.to_crs(crs))
+                found.append(meeting(masks if first else masks.to_crs(crs), region))
                 decisions.append(thresholds)
                 failed += [f"{raster.source}: {line}" for line in trouble]
                 if halted is None:

@@ -272,7 +272,7 @@ def test_outlines_are_appended_with_mapped_fields_in_the_layers_crs(dock, until)
     mine.rollBack()
 
 
-def test_selected_polygons_keep_only_the_outlines_that_meet_them(dock, until):
+def test_selected_polygons_keep_only_the_outlines_that_meet_them(dock, until, monkeypatch):
     from qgis.core import QgsFeature, QgsGeometry, QgsVectorLayer
     from search_imagery_by_text.gui import where
 
@@ -294,6 +294,18 @@ def test_selected_polygons_keep_only_the_outlines_that_meet_them(dock, until):
     assert 0 < layer.featureCount() < 12 and layer.featureCount() == dock.outline.view.model().rowCount()
     both = QgsGeometry.unaryUnion(shapes)
     assert all(feature.geometry().intersects(both) for feature in layer.getFeatures())
+    sent = []
+    run = dock._session.run
+    monkeypatch.setattr(dock._session, "run", lambda request: (sent.append(request), run(request)))
+    dock.outline.threshold.setValue(40)
+    districts.selectByIds([2])
+    dock.outline.button.click()  # another place has other scores
+    until(lambda: not dock._session.busy)
+    dock.outline.threshold.setValue(60)
+    dock.outline.button.click()
+    until(lambda: not dock._session.busy)
+    assert [request.op for request in sent] == ["segment", "polygons"]
+    assert all(os.path.exists(request.params["within"]) for request in sent)
 
 
 def test_of_many_outlines_the_surest_are_listed_and_all_are_counted(dock, until, monkeypatch):
@@ -310,7 +322,7 @@ def test_of_many_outlines_the_surest_are_listed_and_all_are_counted(dock, until,
     assert view.model().rowCount() == 5 and "5 surest of 11" in dock.outline.summary.text()
 
 
-def test_ten_thousand_outlines_do_not_hold_up_the_window(dock, until, tmp_path):
+def test_twenty_thousand_outlines_do_not_hold_up_the_window(dock, until, tmp_path):
     from osgeo import ogr, osr
     from search_imagery_by_text import jobs
 
@@ -322,10 +334,11 @@ def test_ten_thousand_outlines_do_not_hold_up_the_window(dock, until, tmp_path):
                        ("area_m2", ogr.OFTReal)):
         made.CreateField(ogr.FieldDefn(name, kind))
     made.StartTransaction()
-    for number in range(10_000):
+    for number in range(20_000):
         x, y = 500000 + 3 * (number % 100), 5699700 + 3 * (number // 100)
         feature = ogr.Feature(made.GetLayerDefn())
-        for name, value in (("rank", number + 1), ("confidence", 0.5), ("text", "building"), ("area_m2", 4.0)):
+        for name, value in (("rank", number + 1), ("confidence", 0.5), ("text", ("road", "building")[number % 4 > 0]),
+                            ("area_m2", 4.0)):
             feature.SetField(name, value)
         feature.SetGeometry(ogr.CreateGeometryFromWkt(
             f"MULTIPOLYGON((({x} {y},{x + 2} {y},{x + 2} {y + 2},{x} {y + 2},{x} {y})))"))
@@ -334,7 +347,11 @@ def test_ten_thousand_outlines_do_not_hold_up_the_window(dock, until, tmp_path):
     made = source = None
     dock.show()
     dock.tabs.setCurrentWidget(dock.outline)
-    request = jobs.segment(["x.tif"], ["building"], str(path))
+    request = jobs.segment(["x.tif"], ["building", "road"], str(path))
     assert_it_does_not_stand_still(until, lambda: dock.results.show_masks(
         dock.layer.currentLayer(), request, {"threshold": {"building": 0.3}}))
-    assert "building: 10000 outlines" in dock.outline.summary.text()
+    until(lambda: "building: 15000 outlines" in dock.outline.summary.text())
+    assert "road: 5000 outlines" in dock.outline.summary.text()
+    one = jobs.segment(["x.tif"], ["building"], str(path))
+    dock.results.show_masks(dock.layer.currentLayer(), one, {"threshold": {"building": 0.3}})
+    assert "building: 20000 outlines" in dock.outline.summary.text()

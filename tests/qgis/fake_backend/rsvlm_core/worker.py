@@ -90,6 +90,17 @@ def places(params):
         yield [x, y, x + side, y + side], raster.GetProjection()
 
 
+def regions(path):
+    """The shapes of a vector file, all in one; None where there is none."""
+    from osgeo import ogr
+
+    source, found = ogr.Open(path) if path else None, None
+    for feature in source.GetLayer(0) if source else ():
+        shape = feature.GetGeometryRef().Clone()
+        found = shape if found is None else found.Union(shape)
+    return found
+
+
 def write_layer(params, name, evidence=False):
     from osgeo import ogr, osr
 
@@ -97,7 +108,7 @@ def write_layer(params, name, evidence=False):
     path = params["out"]
     source = ogr.GetDriverByName("GPKG").CreateDataSource(path, ["VERSION=1.2"])
     system, layer, hits = osr.SpatialReference(), None, []
-    texts = params.get("texts") or params.get("classes")
+    texts, region = params.get("texts") or params.get("classes"), regions(params.get("within"))
     for rank, (box, wkt) in enumerate(places(params), 1):
         if layer is None:
             system.ImportFromWkt(wkt)
@@ -121,6 +132,8 @@ def write_layer(params, name, evidence=False):
             feature.SetField(key, value)
         x0, y0, x1, y1 = box
         shape = ogr.CreateGeometryFromWkt(f"POLYGON(({x0} {y0},{x1} {y0},{x1} {y1},{x0} {y1},{x0} {y0}))")
+        if region is not None and name == "masks" and not shape.Intersects(region):
+            continue
         feature.SetGeometry(ogr.ForceToMultiPolygon(shape) if name == "masks" else shape)
         layer.CreateFeature(feature)
         hits.append({**hit, "gsd": 0.5, "bbox": box})
