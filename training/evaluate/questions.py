@@ -1,7 +1,7 @@
 """`python -m training.evaluate.questions`: `vqa` on every labelled set that it is measured on, and the table of them.
 
 Both routes of `rsvlm ask` answer the same questions, half of every kind with either answer. What a set is, and whether
-the bundled model has seen it, stands in its name. `--limit 30` is a look; the table in docs/data.md is of `--limit 120`.
+the bundled model has seen it, stands in its name. `--limit 30` is a look; docs/data.md has the table of `--limit 120`.
 """
 
 from __future__ import annotations
