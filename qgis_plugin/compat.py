@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qgis.core import QgsField, QgsMapLayerType, QgsRasterBlock, QgsTask
+from qgis.core import QgsField, QgsMapLayerType, QgsRasterBlock
 from qgis.PyQt.QtCore import QVariant
 
 try:  # Qgis.LayerType since 3.30
@@ -20,9 +20,6 @@ try:  # a QVariant type is all that 3.22 takes; QMetaType since 3.38
     INT, DOUBLE, STRING = QMetaType.Type.Int, QMetaType.Type.Double, QMetaType.Type.QString
 except (ImportError, TypeError, AttributeError):
     INT, DOUBLE, STRING = QVariant.Int, QVariant.Double, QVariant.String
-
-# of tasks that only look at something: QGIS would say "Task complete" beside what they have found; Hidden since 3.26
-QUIET_TASK = QgsTask.Flag.CanCancel | getattr(QgsTask.Flag, "Hidden", QgsTask.Flag.CanCancel)
 
 
 def number(value: Any) -> int:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from qgis.core import QgsApplication, QgsSettings, QgsTask
+from qgis.core import QgsSettings
 from qgis.PyQt.QtCore import QObject, QProcess, QTimer, pyqtSignal
 
-from . import backend, compat, log, settings
+from . import backend, log, settings
+from .background import Call
 from .protocol import BackendError
 from .redaction import redact
 from .translate import tr
@@ -120,33 +121,11 @@ def network() -> dict[str, str]:
     return found
 
 
-class LookTask(QgsTask):
-    """Asks an interpreter something in the background: on a slow disk its start takes seconds.
-
-    Attributes:
-        found: What `look` returned.
-    """
-
-    def __init__(self, look: Callable[[], Any]) -> None:
-        super().__init__(tr("Looking for the search engine"), compat.QUIET_TASK)
-        self._look = look
-        self.found: Any = None
-
-    def run(self) -> bool:
-        """In a thread of QGIS; never raises."""
-        try:
-            self.found = self._look()
-        except Exception as error:  # a task that raises brings QGIS down on some versions
-            self.found = error
-        return True
-
-
 def look(work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-    """Call `then` with what `work` returns, which is called in the background; main thread."""
-    task = LookTask(work)
-    _tasks.append(task)
-    task.taskCompleted.connect(lambda: (_tasks.remove(task), then(task.found)))
-    QgsApplication.taskManager().addTask(task)
+    """Call `then` with what `work` returns, which runs beside the window: a slow disk takes seconds. Main thread."""
+    call = Call(work)
+    call.completed.connect(lambda: then(call.found))
+    call.start()
 
 
 class Builder(QObject):
@@ -314,13 +293,4 @@ def explain(log: str) -> BackendError:
 def remove(folder: str) -> None:
     """Take an environment of ours away, in the background; a folder that is not one is left alone."""
     if os.path.isfile(os.path.join(folder, "pyvenv.cfg")):
-        task = QgsTask.fromFunction(tr("Removing an old environment"), _remove, folder)
-        _tasks.append(task)
-        QgsApplication.taskManager().addTask(task)
-
-
-_tasks: list[QgsTask] = []
-
-
-def _remove(task: QgsTask, folder: str) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+        Call(lambda: shutil.rmtree(folder, ignore_errors=True)).start()

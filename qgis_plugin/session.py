@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from qgis.core import QgsApplication, QgsTask
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
-from . import backend, compat, jobs, log
+from . import backend, jobs, log
+from .background import Background
 from .protocol import SILENCE_S, BackendError, Message, Remaining, Request
 from .translate import tr
 from .worker_client import GRACE_S, Worker
@@ -18,23 +18,22 @@ LINGER_S = 10.0  # that such a run may go on after the panel is free, before its
 KEPT_IN_CHILD = ("segment",)
 
 
-class FindTask(QgsTask):
+class FindTask(Background):
     """Looks for an interpreter in the background: a probe takes a tenth of a second, each."""
 
     def __init__(self) -> None:
-        super().__init__(tr("Looking for the search engine"), compat.QUIET_TASK)
+        super().__init__()
         self.launch: backend.Launch | None = None
         self.fault: BackendError | None = None
 
-    def run(self) -> bool:
-        """In a thread of QGIS; never raises."""
+    def run(self) -> None:
+        """In another thread."""
         try:
             self.launch = backend.worker_launch()
         except BackendError as error:
             self.fault = error
-        except Exception as error:  # a task that raises brings QGIS down on some versions
+        except Exception as error:
             self.fault = BackendError(str(error), tr("Please report this."), "bug")
-        return True  # having found none is an answer; a failed task would make QGIS warn beside us
 
 
 class Session(QObject):
@@ -141,7 +140,7 @@ class Session(QObject):
         self._request = None
         self.blockSignals(True)
         if self._task is not None:
-            self._task.waitForFinished(5000)
+            self._task.wait(5.0)
             self._task = None
         self._retire()
         for worker in self._dying:
@@ -153,9 +152,8 @@ class Session(QObject):
         """Look for the interpreter, if that is not under way; it starts the request when it knows."""
         if self._task is None:
             self._task = FindTask()
-            self._task.taskCompleted.connect(self._found)
-            self._task.taskTerminated.connect(self._found)
-            QgsApplication.taskManager().addTask(self._task)
+            self._task.completed.connect(self._found)
+            self._task.start()
 
     def _found(self) -> None:
         """The interpreter is known, or is not; main thread."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 
-from qgis.core import QgsApplication, QgsTask
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QComboBox,
@@ -17,30 +16,30 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from .. import compat, jobs, settings, worker_client
+from .. import jobs, settings, worker_client
+from ..background import Background
 from ..protocol import BackendError, Request
 from ..translate import tr
 
 
-class ModelTask(QgsTask):
+class ModelTask(Background):
     """Asks the engine about models in a thread; it starts once for that."""
 
     def __init__(self, request: Request) -> None:
-        super().__init__(tr("Looking at the models"), compat.QUIET_TASK)
+        super().__init__()
         self.request = request
         self.names: list[str] = []
         self.fault: BackendError | None = None
 
-    def run(self) -> bool:
-        """Never raises."""
+    def run(self) -> None:
+        """In another thread."""
         try:
-            found = worker_client.run(self.request, lambda *words: None, lambda *words: None, self.isCanceled)
+            found = worker_client.run(self.request, lambda *words: None, lambda *words: None, self.cancelled)
             self.names = [str(model.get("id")) for model in found.get("models") or []]
         except BackendError as error:
             self.fault = error
-        except Exception as error:  # a task that raises brings QGIS down on some versions
+        except Exception as error:
             self.fault = BackendError(str(error), tr("Please report this."), "bug")
-        return True
 
 
 class ModelBox(QWidget):
@@ -91,7 +90,7 @@ class ModelBox(QWidget):
     def leave(self) -> None:
         """Stop asking."""
         if self._task is not None:
-            self._task.taskCompleted.disconnect(self._ready)
+            self._task.completed.disconnect(self._ready)
             self._task.cancel()
             self._task = None
 
@@ -109,8 +108,8 @@ class ModelBox(QWidget):
             return
         self.add.setEnabled(False)
         self._task = ModelTask(request)
-        self._task.taskCompleted.connect(self._ready)
-        QgsApplication.taskManager().addTask(self._task)
+        self._task.completed.connect(self._ready)
+        self._task.start()
 
     def _ready(self) -> None:
         task, self._task = self._task, None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsApplication, QgsTask
 from qgis.PyQt.QtCore import QUrl
 from qgis.PyQt.QtGui import QDesktopServices, QGuiApplication
 from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
 from .. import log, report
+from ..background import Background
 from ..translate import tr
 
 
@@ -19,20 +19,19 @@ def open_log() -> None:
     QDesktopServices.openUrl(QUrl.fromLocalFile(log.path()))
 
 
-class ReportTask(QgsTask):
+class ReportTask(Background):
     """Makes the report in a thread; it starts the engine once."""
 
     def __init__(self) -> None:
-        super().__init__(tr("Checking the environment"), QgsTask.Flag.CanCancel)
+        super().__init__()
         self.status, self.text = "", ""
 
-    def run(self) -> bool:
-        """Never raises."""
+    def run(self) -> None:
+        """In another thread."""
         try:
-            self.status, self.text = report.make(lambda *words: None, lambda *words: None, self.isCanceled)
-        except Exception as error:  # a task that raises brings QGIS down on some versions
+            self.status, self.text = report.make(lambda *words: None, lambda *words: None, self.cancelled)
+        except Exception as error:
             self.status = self.text = str(error)
-        return True
 
 
 class ReportDialog(QDialog):
@@ -65,8 +64,8 @@ class ReportDialog(QDialog):
         column.addLayout(buttons)
         self._plain = ""
         self._task: Any = ReportTask()
-        self._task.taskCompleted.connect(self._ready)
-        QgsApplication.taskManager().addTask(self._task)
+        self._task.completed.connect(self._ready)
+        self._task.start()
 
     def _ready(self) -> None:
         task, self._task = self._task, None
@@ -79,7 +78,7 @@ class ReportDialog(QDialog):
     def done(self, result: int) -> None:
         """Closing stops the check."""
         if self._task is not None:
-            self._task.taskCompleted.disconnect(self._ready)
+            self._task.completed.disconnect(self._ready)
             self._task.cancel()
             self._task = None
         super().done(result)
