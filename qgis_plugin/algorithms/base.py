@@ -8,6 +8,7 @@ from typing import Any, Callable
 
 from qgis.core import (
     QgsFeature,
+    QgsFeatureRequest,
     QgsFeatureSink,
     QgsField,
     QgsFields,
@@ -136,6 +137,14 @@ class RsvlmAlgorithm(QgsProcessingAlgorithm):
     def add_polygons(self, name: str, words: str) -> None:
         """An advanced, optional parameter for polygons."""
         self.add_advanced(QgsProcessingParameterFeatureSource(name, words, [POLYGONS], optional=True))
+
+    def polygons(self, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext) -> str | None:
+        """The polygons of such a parameter as a file for the backend, or None."""
+        source = self.parameterAsSource(parameters, name, context)
+        if source is None:
+            return None
+        geometries = [feature.geometry() for feature in source.getFeatures(QgsFeatureRequest().setNoAttributes())]
+        return sources.write_polygons(geometries, source.sourceCrs(), self.scratch(name.lower() + ".gpkg"))
 
     def add_model(self) -> None:
         """`MODEL`: advanced; the bundled one by default."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from qgis.core import (
-    QgsFeatureRequest,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
@@ -15,7 +14,7 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from .. import jobs, layers, sources
+from .. import jobs, layers
 from ..protocol import Request
 from ..translate import mark, tr
 from .base import POLYGONS, RsvlmAlgorithm
@@ -53,14 +52,6 @@ class SearchByText(RsvlmAlgorithm):
         self.addOutput(QgsProcessingOutputNumber("BEST_SCORE", tr("Best score")))
         self.addOutput(QgsProcessingOutputNumber("BEST_CONFIDENCE", tr("Best confidence")))
 
-    def _polygons(self, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext) -> Any:
-        """The polygons of a feature source as a file for the backend, or None."""
-        source = self.parameterAsSource(parameters, name, context)
-        if source is None:
-            return None
-        geometries = [feature.geometry() for feature in source.getFeatures(QgsFeatureRequest().setNoAttributes())]
-        return sources.write_polygons(geometries, source.sourceCrs(), self.scratch(name.lower() + ".gpkg"))
-
     def request(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> Request:
         """Search."""
         self._texts = jobs.split_texts(self.text(parameters, "TEXT", context))
@@ -69,9 +60,9 @@ class SearchByText(RsvlmAlgorithm):
             self.sources(parameters, context), self._texts, self._path,
             self.parameterAsInt(parameters, "TOP", context),
             min_score=self.number(parameters, "MIN_SCORE", context),
-            within=self._polygons(parameters, "WITHIN", context),
-            like=self._polygons(parameters, "LIKE", context),
-            unlike=self._polygons(parameters, "UNLIKE", context),
+            within=self.polygons(parameters, "WITHIN", context),
+            like=self.polygons(parameters, "LIKE", context),
+            unlike=self.polygons(parameters, "UNLIKE", context),
             **self.options(parameters, context),
         )
 

@@ -46,6 +46,7 @@ class SegmentByText(RsvlmAlgorithm):
             "REFINE", tr("Refinement of outlines"), REFINEMENTS, False, "none", False, True))
         self.addParameter(QgsProcessingParameterNumber(
             "MIN_AREA", tr("Smallest area (m²)"), QgsProcessingParameterNumber.Type.Double, None, True, 0.0))
+        self.add_polygons("WITHIN", tr("Only outlines that meet these polygons"))
         self.add_options()
         self.addParameter(QgsProcessingParameterFeatureSink("OUTPUT", tr("Outlines"), POLYGONS))
         self.addParameter(QgsProcessingParameterRasterDestination(
@@ -77,6 +78,7 @@ class SegmentByText(RsvlmAlgorithm):
             threshold=jobs.threshold(self.text(parameters, "THRESHOLD", context)),
             refine=self.parameterAsEnumString(parameters, "REFINE", context) or "none",
             gsd=sizes[0], min_area_m2=self.number(parameters, "MIN_AREA", context),
+            within=self.polygons(parameters, "WITHIN", context),
             mask_raster=self._rasters.get("MASK_RASTER"), scores=self._rasters.get("SCORES"), **options,
         )
 

@@ -204,10 +204,6 @@
    <translation>Prüfen Sie das Netzwerk oder verwenden Sie einen Ordner mit Wheels.</translation>
   </message>
   <message>
-   <source>Checking the environment</source>
-   <translation>Die Umgebung wird geprüft</translation>
-  </message>
-  <message>
    <source>Choose Set up again.</source>
    <translation>Wählen Sie noch einmal „Einrichten“.</translation>
   </message>
@@ -660,20 +656,12 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Protokoll geöffnet</translation>
   </message>
   <message>
-   <source>Looking at the models</source>
-   <translation>Modelle ansehen</translation>
-  </message>
-  <message>
    <source>Looking at the place…</source>
    <translation>Der Ort wird betrachtet…</translation>
   </message>
   <message>
    <source>Looking at {}…</source>
    <translation>{} wird angesehen…</translation>
-  </message>
-  <message>
-   <source>Looking for the search engine</source>
-   <translation>Die Suchmaschine wird gesucht</translation>
   </message>
   <message>
    <source>Lowest confidence shown</source>
@@ -864,6 +852,10 @@ Kurze englische Beschreibungen dessen, was von oben zu sehen ist, eignen sich am
    <translation>Nur innerhalb dieser Polygone</translation>
   </message>
   <message>
+   <source>Only outlines that meet these polygons</source>
+   <translation>Nur Umrisse, die diese Polygone berühren</translation>
+  </message>
+  <message>
    <source>Only {} % of the area was finished: the rest is missing, and an automatic threshold was chosen from the finished part alone.</source>
    <translation>Nur {} % der Fläche waren fertig: der Rest fehlt, und ein automatischer Schwellenwert wurde allein aus dem fertigen Teil gewählt.</translation>
   </message>
@@ -1030,10 +1022,6 @@ Alles wird auf diesem Computer berechnet; keine Bilder verlassen ihn.</translati
   <message>
    <source>Remove the layer there, or choose another file name.</source>
    <translation>Entfernen Sie dort den Layer, oder wählen Sie einen anderen Dateinamen.</translation>
-  </message>
-  <message>
-   <source>Removing an old environment</source>
-   <translation>Eine alte Umgebung wird entfernt</translation>
   </message>
   <message>
    <source>Repair the layer’s data source, or add the raster again.</source>

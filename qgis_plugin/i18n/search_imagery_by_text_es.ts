@@ -204,10 +204,6 @@
    <translation>Compruebe la red o use una carpeta de wheels.</translation>
   </message>
   <message>
-   <source>Checking the environment</source>
-   <translation>Comprobando el entorno</translation>
-  </message>
-  <message>
    <source>Choose Set up again.</source>
    <translation>Elija de nuevo «Preparar».</translation>
   </message>
@@ -660,20 +656,12 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Registro abierto</translation>
   </message>
   <message>
-   <source>Looking at the models</source>
-   <translation>Consultando los modelos</translation>
-  </message>
-  <message>
    <source>Looking at the place…</source>
    <translation>Mirando el lugar…</translation>
   </message>
   <message>
    <source>Looking at {}…</source>
    <translation>Examinando {}…</translation>
-  </message>
-  <message>
-   <source>Looking for the search engine</source>
-   <translation>Buscando el motor de búsqueda</translation>
   </message>
   <message>
    <source>Lowest confidence shown</source>
@@ -864,6 +852,10 @@ Funcionan mejor las descripciones breves, en inglés, de lo que se ve desde arri
    <translation>Solo dentro de estos polígonos</translation>
   </message>
   <message>
+   <source>Only outlines that meet these polygons</source>
+   <translation>Solo los contornos que toquen estos polígonos</translation>
+  </message>
+  <message>
    <source>Only {} % of the area was finished: the rest is missing, and an automatic threshold was chosen from the finished part alone.</source>
    <translation>Solo se terminó el {} % del área: falta el resto, y un umbral automático se eligió solo a partir de la parte terminada.</translation>
   </message>
@@ -1030,10 +1022,6 @@ Todo se calcula en este ordenador; ninguna imagen sale de él.</translation>
   <message>
    <source>Remove the layer there, or choose another file name.</source>
    <translation>Quite la capa allí o elija otro nombre de archivo.</translation>
-  </message>
-  <message>
-   <source>Removing an old environment</source>
-   <translation>Eliminando un entorno antiguo</translation>
   </message>
   <message>
    <source>Repair the layer’s data source, or add the raster again.</source>

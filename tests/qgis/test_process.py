@@ -81,6 +81,26 @@ def test_segment_writes_outlines_and_rasters(fake_run, raster_file, tmp_path):
     assert "area_m2" in found[0]["properties"]
 
 
+def test_segment_keeps_only_outlines_that_meet_polygons(fake_run, raster_file, tmp_path):
+    from osgeo import ogr, osr
+
+    system = osr.SpatialReference()
+    system.ImportFromEPSG(25832)
+    source = ogr.GetDriverByName("GPKG").CreateDataSource(str(tmp_path / "here.gpkg"))
+    layer = source.CreateLayer("here", system, ogr.wkbPolygon)
+    feature = ogr.Feature(layer.GetLayerDefn())
+    area = ogr.CreateGeometryFromWkt(
+        "POLYGON((500000 5700000,500200 5700000,500200 5699700,500000 5699700,500000 5700000))")
+    feature.SetGeometry(area)
+    layer.CreateFeature(feature)
+    feature = layer = source = None
+    results = fake_run("segmentbytext", f"INPUT={raster_file}", "TEXT=building", f"WITHIN={tmp_path / 'here.gpkg'}",
+                       f"OUTPUT={tmp_path / 'm.gpkg'}")
+    _, found = features(tmp_path / "m.gpkg")
+    assert 0 < len(found) == results["COUNT"] < 12
+    assert all(ogr.CreateGeometryFromJson(json.dumps(one["geometry"])).Intersects(area) for one in found)
+
+
 def test_a_threshold_that_is_no_number_is_refused(fake_run, raster_file, tmp_path):
     done = fake_run("segmentbytext", f"INPUT={raster_file}", "TEXT=b", "THRESHOLD=high",
                     f"OUTPUT={tmp_path / 'm.gpkg'}", check=False)
