@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sqlite3
@@ -232,14 +233,16 @@ def _refuse_if_open(out: Path) -> None:
 
 
 def _write_geojson(gdf: gpd.GeoDataFrame, part: Path, layer: Layer, notes: dict[str, str]) -> None:
+    made = io.BytesIO()  # where a disk is full, GDAL's driver leaves things out and does not say so
     pyogrio.write_dataframe(
-        gdf.to_crs("EPSG:4326"), part, layer=layer, driver="GeoJSON", geometry_type=_geometry_type(gdf),
+        gdf.to_crs("EPSG:4326"), made, layer=layer, driver="GeoJSON", geometry_type=_geometry_type(gdf),
         layer_options={
             "RFC7946": "YES",  # right-hand rule, seven decimals, EPSG:4326
             "NATIVE_DATA": json.dumps({"type": "FeatureCollection", "rsvlm": notes}),  # a foreign member
             "NATIVE_MEDIA_TYPE": "application/vnd.geo+json",
         },
     )  # fmt: skip
+    part.write_bytes(made.getbuffer())
 
 
 def _write_parquet(gdf: gpd.GeoDataFrame, part: Path, notes: dict[str, str]) -> None:

@@ -80,6 +80,13 @@ def read_report(report: Path) -> Outcome:
     return outcome
 
 
+def tests() -> Outcome:
+    """Everything outside QGIS, a file of tests at a time on every processor."""
+    processes = min(8, os.cpu_count() or 1)
+    # Threads on top would only get in each other's way.
+    return pytest(PYTHON, "tests", ["-n", str(processes), "--dist", "loadfile"], [], {"OMP_NUM_THREADS": "1"})
+
+
 def qgis() -> Outcome:
     """The tests inside a real QGIS."""
     if not QGIS_PYTHON.exists():
@@ -113,7 +120,7 @@ def main() -> int:
     work = {
         "lint": lambda: check([str(PYTHON), "-m", "ruff", "check", "."]),
         "types": lambda: check([str(PYTHON), "-m", "mypy"]),
-        "tests": lambda: pytest(PYTHON, "tests", [], [], {}),
+        "tests": tests,
         "qgis": qgis,
     }
     print_lines = []

@@ -15,13 +15,8 @@ import pytest
 from rsvlm_core.cli import main
 from rsvlm_core.model import registry
 from tests.fakes import FakeEncoder
-from tests.trust import scale
 
 ROOT = Path(__file__).resolve().parents[2]
-@pytest.fixture(scope="session", autouse=True)
-def fresh_figures():
-    """Figures are of one run."""
-    scale.FIGURES.unlink(missing_ok=True)
 
 
 class Said(NamedTuple):

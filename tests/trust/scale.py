@@ -16,9 +16,12 @@ from typing import TypeVar
 
 import hypothesis
 
+from rsvlm_core.locking import take
+
 SOAK_MINUTES = float(os.environ.get("RSVLM_SOAK", "0") or 0)
 LONG = SOAK_MINUTES > 0
 T = TypeVar("T")
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
 FIGURES = Path(__file__).resolve().parents[2] / "build" / "tests" / "trust.json"
 
 
@@ -46,14 +49,23 @@ def within(share: float, items: Sequence[T]) -> Iterator[T]:
 
 
 def count(name: str, number: int) -> None:
-    """Add to a figure that docs/trust.md states; `build/tests/trust.json` holds those of the latest run."""
+    """Add to a figure that docs/trust.md states; `build/tests/trust.json` holds those of the latest run.
+
+    The processes that share a run (pytest-xdist) take turns.
+    """
     FIGURES.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        figures = json.loads(FIGURES.read_text("utf-8"))
-    except (OSError, ValueError):
-        figures = {}
-    figures[name] = figures.get(name, 0) + number
-    FIGURES.write_text(json.dumps(dict(sorted(figures.items())), indent=1) + "\n", "utf-8")
+    with open(FIGURES.with_suffix(".run"), "a+", encoding="utf-8") as turn:
+        while not take(turn):
+            time.sleep(0.01)
+        turn.seek(0)
+        if turn.read() != RUN:
+            turn.truncate(0)
+            turn.write(RUN)
+            turn.flush()
+            FIGURES.unlink(missing_ok=True)
+        figures = json.loads(FIGURES.read_text("utf-8")) if FIGURES.is_file() else {}
+        figures[name] = figures.get(name, 0) + number
+        FIGURES.write_text(json.dumps(dict(sorted(figures.items())), indent=1) + "\n", "utf-8")
 
 
 # For fuzz tests: the same cases every time where it is bounded, new ones where it is long.

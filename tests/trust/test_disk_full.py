@@ -6,8 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
+import shapely
 
+from rsvlm_core import vectors
+from rsvlm_core.errors import OutputError
 from tests.trust import scale
 from tests.trust.content import content
 from tests.trust.scene import write
@@ -123,3 +127,26 @@ def test_files_that_may_not_grow(name, forge, sources, tmp_path):
         shutil.rmtree(place)
     scale.count("full disks survived", refused)
     assert done >= 1
+
+
+@pytest.mark.parametrize("suffix", vectors.SUFFIXES)
+def test_room_for_all_of_a_result_but_its_end(suffix, small_disk, tmp_path):
+    """Where the last page finds no room, GDAL's GeoJSON driver says nothing: every size around that of the file."""
+    squares = [shapely.box(x, 5400000, x + 50, 5400050) for x in range(500000, 560000, 200)]
+    masks = gpd.GeoDataFrame(
+        {"rank": range(1, 301), "score": 0.3, "confidence": 0.9, "text": "lake", "source": "r.tif", "model": "fake",
+         "gsd_m": 0.5, "area_m2": 2500.0, "mean_score": 0.2},
+        geometry=squares, crs="EPSG:32633",
+    )  # fmt: skip
+    whole = vectors.write_vector(masks, tmp_path / f"m{suffix}", "masks", {})
+    right, pages = content(whole), -(-whole.stat().st_size // 4096)
+    refused = 0
+    for number in range(max(1, pages - 4), pages + 4):
+        disk = small_disk(number * 4096)
+        try:
+            assert content(vectors.write_vector(masks, disk / whole.name, "masks", {})) == right, number
+        except OutputError:
+            refused += 1
+            assert not (disk / whole.name).exists()
+    scale.count("full disks survived", refused)
+    assert refused
