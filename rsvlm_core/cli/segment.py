@@ -26,6 +26,7 @@ def add(parser: ArgumentParser) -> None:
         "--refine", choices=REFINEMENTS, help="fit outlines to edges in the image (default: none)"
     )
     parser.add_argument("--method", metavar="M", help=METHOD_HELP)
+    parser.add_argument("--within", metavar="POLYGONS", help="vector file; only outlines that meet its polygons")
     parser.add_argument("--min-area", type=float, metavar="M2", help="leave out smaller outlines, square metres")
     parser.add_argument(
         "--simplify", type=float, metavar="M", help="straighten outlines by up to this many metres; 0 keeps every "
@@ -49,7 +50,7 @@ def params(args: Namespace) -> dict[str, Any]:
     return {
         "sources": args.rasters, "texts": args.text, "threshold": args.threshold, "refine": args.refine,
         "method": args.method, "min_area_m2": args.min_area, "simplify_m": args.simplify,
-        "orthogonal": args.orthogonal, "extent": args.extent, "bands": args.bands,
+        "orthogonal": args.orthogonal, "extent": args.extent, "within": args.within, "bands": args.bands,
         "gsd": args.gsd, "model": args.model, "device": args.device, "out": args.out,
         "mask_raster": args.mask_raster, "scores": args.scores, "overview": args.overview,
     }

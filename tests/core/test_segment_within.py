@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import shapely
 
+from rsvlm_core.cli import main
 from rsvlm_core.errors import UsageError
+from rsvlm_core.model import registry
 from rsvlm_core.pipelines.rethreshold import rethreshold
 from rsvlm_core.pipelines.segment import segment
 from tests.fakes import COLOURS, FakeEncoder
@@ -43,3 +45,18 @@ def test_outlines_that_meet_no_polygon_are_left_out_and_ranks_are_without_gaps(
     far = tmp_path / "far.gpkg"
     gpd.GeoDataFrame(geometry=[shapely.box(500035, 5399940, 500040, 5399960)], crs="EPSG:32633").to_file(far)
     assert len(segment([str(raster)], ["red"], encoder, threshold=0.5, within=far).masks) == 0
+
+
+def test_the_command_takes_them(
+    make_raster: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "load_encoder", lambda name=None, device="auto": FakeEncoder())
+    rgb = np.empty((200, 240, 3), np.uint8)
+    rgb[:, :120], rgb[:, 120:] = COLOURS["red"], COLOURS["green"]
+    raster, there, away = make_raster(rgb, gsd=0.5), tmp_path / "there.gpkg", tmp_path / "away.gpkg"
+    gpd.GeoDataFrame(geometry=[shapely.box(500000, 5399950, 500010, 5399960)], crs="EPSG:32633").to_file(there)
+    gpd.GeoDataFrame(geometry=[shapely.box(500110, 5399950, 500115, 5399960)], crs="EPSG:32633").to_file(away)
+    for within, count in ((there, 1), (away, 0)):
+        out = tmp_path / f"{count}.gpkg"
+        assert main(["segment", str(raster), "--text", "red", "--within", str(within), "--out", str(out)]) == 0
+        assert len(gpd.read_file(out, layer="masks")) == count
