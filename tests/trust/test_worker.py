@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -39,6 +41,18 @@ class Worker:
             stderr=subprocess.DEVNULL,
         )
         self.number = 0
+        # A worker that nobody listens to waits, and whoever goes on writing to it waits too.
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put(b"")
+
+    def line(self) -> bytes:
+        """The next that it says; nothing at its end."""
+        return self._lines.get(timeout=300)
 
     def raw(self, line: bytes) -> None:
         self.process.stdin.write(line + b"\n")
@@ -52,7 +66,7 @@ class Worker:
     def answer(self, to: object) -> dict:
         """The result or error of a request."""
         while True:
-            line = self.process.stdout.readline()
+            line = self.line()
             assert line, f"the worker died: {self.process.poll()}"
             message = json.loads(line)
             if message["type"] in ("result", "error", "hello") and message["id"] == to:
@@ -69,8 +83,9 @@ class Worker:
 
     def close(self) -> None:
         self.process.stdin.close()
-        self.process.stdout.read()
         assert self.process.wait(20) == 0
+        while self.line():
+            pass
         self.process.stdout.close()
 
 
@@ -255,7 +270,7 @@ def test_messages_nested_to_any_depth_and_unknown_methods(worker):
             deep = b"[" * depth + b"]" * depth
             worker.raw(b'{"id": 7, "op": "%s", "params": {"protocol": %s, "id": %s, "texts": %s}}'
                        % (op.encode(), deep, deep, deep))  # fmt: skip
-            answer = json.loads(worker.process.stdout.readline())
+            answer = json.loads(worker.line())
             assert answer["type"] in ("error", "result") and answer.get("code") != "internal", answer
     for op in ("eval", "__import__", "", "search ", "os.system", "\x00", "x" * 100_000):
         answer = worker.ask(op)
