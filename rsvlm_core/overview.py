@@ -241,9 +241,9 @@ def _header(
     name = Path(raster.source.split("?")[0]).name or raster.source
     facts = [name, f"{math.sqrt(raster.gsd_m[0] * raster.gsd_m[1]):.3g} m/px", raster.crs.name]
     if hits is not None:
-        facts.append(f"{hits} hits")
+        facts.append(f"{hits} hit{'' if hits == 1 else 's'}")
     if masks is not None:
-        facts.append(f"{len(masks)} outlines")
+        facts.append(f"{len(masks)} outline{'' if len(masks) == 1 else 's'}")
     draw.text((_MARGIN, 12), _fit(title or name, width - 2 * _MARGIN, 24), fill=_INK, font=_font(24, bold=True))
     draw.text((_MARGIN, 44), _fit("  ·  ".join(facts), width - 2 * _MARGIN, 14), fill=_QUIET, font=_font(14))
 

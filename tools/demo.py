@@ -65,7 +65,7 @@ def main() -> None:
     for hit in found["hits"]:
         print(f"  {hit['rank']:>2}. confidence {hit['confidence']:.2f}, cosine {hit['score']:.3f}, {hit['source']}")
     outlined = rsvlm("segment", *rasters, "--text", query, "--out", "demo/masks.gpkg")
-    print(f"{outlined['count']} outlines in {outlined['seconds']} s")
+    print(f"{outlined['count']} outline{'' if outlined['count'] == 1 else 's'} in {outlined['seconds']} s")
     draw(found["hits"], rasters, query)
 
     print(f"""

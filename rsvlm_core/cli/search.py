@@ -52,7 +52,7 @@ def show(summary: dict[str, Any]) -> str:
         )
     lines += [f"      and {len(hits) - SHOWN} more"] if len(hits) > SHOWN else []
     lines.append(
-        f"{len(hits)} hits among {summary['tiles_searched']} tiles; index {summary['seconds_index']:.1f} s,"
-        f" query {summary['seconds_query']:.2f} s"
+        f"{len(hits)} hit{'' if len(hits) == 1 else 's'} among {summary['tiles_searched']} tiles;"
+        f" index {summary['seconds_index']:.1f} s, query {summary['seconds_query']:.2f} s"
     )
     return "\n".join([*(lines if hits else lines[1:]), *unread(summary), *summary["changed"], *written(summary)])

@@ -59,5 +59,6 @@ def params(args: Namespace) -> dict[str, Any]:
 def show(summary: dict[str, Any]) -> str:
     """The result in words."""
     thresholds = ", ".join(f"{text} ≥ {value:.3f}" for text, value in summary["threshold"].items())
-    line = f"{summary['count']} outlines ({thresholds}) in {summary['seconds']:.1f} s"
+    count = summary["count"]
+    line = f"{count} outline{'' if count == 1 else 's'} ({thresholds}) in {summary['seconds']:.1f} s"
     return "\n".join([line, *unread(summary), *written(summary)])
