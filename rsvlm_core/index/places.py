@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
 NAME = "places"
-# the four corners in longitude and latitude, in the outline's order; not a number where a tile has no place there
 LEAST_IMPOSSIBLE = (541.0, 91.0)  # degrees; an outline across the antimeridian may go once around
+# the four corners in longitude and latitude, in the outline's order; not a number where a tile has no place there
 PLACE: np.dtype[Any] = np.dtype([("gsd_m", "<f8"), ("corners", "<f8", (4, 2))])
 
 

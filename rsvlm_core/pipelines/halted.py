@@ -17,6 +17,7 @@ class Halted:
     def __init__(self) -> None:
         self._asked: object = None
         self._scored: dict[int, Scored] = {}
+        self._fingerprints: dict[int, str] = {}
         self._folders = ExitStack()
 
     def begin(self, asked: object) -> None:
@@ -24,6 +25,12 @@ class Halted:
         if asked != self._asked:
             self.forget()
             self._asked = asked
+
+    def meet(self, number: int, raster: Raster) -> None:
+        """See a raster again: scores of one that has changed since, a mosaic's files included, are let go."""
+        if self._fingerprints.get(number) != raster.fingerprint:
+            self._scored.pop(number, None)
+            self._fingerprints[number] = raster.fingerprint
 
     def get(self, number: int, raster: Raster, make: Callable[[Path], Scored]) -> Scored:
         """The scores of a raster, begun or to begin.
@@ -49,5 +56,5 @@ class Halted:
 
     def forget(self) -> None:
         """Let everything go."""
-        self._asked, self._scored = None, {}
+        self._asked, self._scored, self._fingerprints = None, {}, {}
         self._folders.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -177,7 +176,7 @@ def segment(
     prompts = Prompts.of(texts, encoder)
     keeper = Halted() if halted is None else halted
     keeper.begin((
-        [_state(source) for source in sources], prompts.texts, encoder.info.id, encoder.info.sha256, str(extent),
+        tuple(sources), prompts.texts, encoder.info.id, encoder.info.sha256, str(extent),
         method, _scales(gsd), None if bands is None else tuple(bands), window_px))
     found: list[gpd.GeoDataFrame] = []
     decisions: list[list[Threshold]] = []
@@ -198,6 +197,7 @@ def segment(
                 if geometry is not None and geometry.intersection(raster.footprint).area == 0:
                     missed = outside(geometry, raster.footprint.bounds, raster.source)
                     continue
+                keeper.meet(i, raster)
                 if only_finished and not keeper.finished(i):
                     continue
                 task = _Task(
@@ -349,15 +349,6 @@ def _scales(gsd: float | Sequence[float] | None) -> tuple[float, ...] | None:
     if gsd is None:
         return None
     return (float(gsd),) if isinstance(gsd, (int, float)) else tuple(float(g) for g in gsd)
-
-
-def _state(source: str) -> tuple[str, int, int]:
-    """A raster, and what tells that its file is another one now."""
-    try:
-        found = os.stat(source)
-    except (OSError, ValueError):  # an address
-        return source, 0, 0
-    return source, found.st_size, found.st_mtime_ns
 
 
 def _share(progress: Progress, i: int, count: int) -> Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,3 +147,26 @@ def test_of_several_rasters_the_finished_ones_count(path: Path, encoder: Countin
     assert stopped.value.finished == pytest.approx(0.5, abs=0.1)
     part = segment(both, ["red"], encoder, gsd=GSDS, halted=halted, only_finished=True)
     assert len(part.masks) == len(whole.masks)
+
+
+def test_a_mosaic_whose_file_changed_begins_afresh(path: Path, encoder: Counting, tmp_path: Path) -> None:
+    mosaic, kept = tmp_path / "m.vrt", Halted()
+    with rasterio.open(path) as found:
+        west, north, kind = found.transform.c, found.transform.f, found.crs.to_wkt().replace('"', "&quot;")
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{n}"><SimpleSource><SourceFilename relativeToVRT="1">{path.name}'
+        f"</SourceFilename><SourceBand>{n}</SourceBand></SimpleSource></VRTRasterBand>" for n in (1, 2, 3)
+    )
+    mosaic.write_text(
+        f'<VRTDataset rasterXSize="240" rasterYSize="400"><SRS>{kind}</SRS><GeoTransform>{west},0.5,0,{north},0,-0.5'
+        f"</GeoTransform>{bands}</VRTDataset>"
+    )
+    with pytest.raises(Stopped) as stop:
+        run(mosaic, encoder, halted=kept, should_stop=stop_after(20))
+    assert stop.value.finished
+    with rasterio.open(path, "r+") as found:
+        found.write(np.moveaxis(np.full((400, 240, 3), COLOURS["green"], np.uint8), 2, 0))
+    os.utime(path, (1, 1))
+    with pytest.raises(UsageError, match="Nothing of it is finished"):
+        run(mosaic, encoder, halted=kept, only_finished=True)
+    assert len(run(mosaic, encoder, halted=kept).masks) == 0
